@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`org.dahdipy.Hosts`: the line hosts and their state."""
+
+from __future__ import annotations
+
+from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
+
+
+class Host(Record):
+    """A line host as the daemon sees it.
+
+    Attributes:
+        state: up, starting, down, draining.
+        version: The code it runs; `installed` the code on disk.
+        problem: Why it is down, in words; empty when up.
+    """
+
+    name: str
+    state: str
+    pid: int
+    version: str
+    installed: str
+    protocol: int
+    start: int
+    started_ns: int
+    spans: list[str]
+    calls: int
+    leases: int
+    restarts: int
+    problem: str = ""
+
+
+class HostList(Record):
+    """Every configured host."""
+
+    hosts: list[Host]
+
+
+class DrainRequest(Request):
+    """The host takes no new calls (`on`), or takes them again."""
+
+    host: str
+    on: bool = True
+
+
+INTERFACE = Interface(
+    "org.dahdipy.Hosts",
+    "The line hosts.",
+    (
+        Method("List", Empty, HostList, doc="Every line host."),
+        Method("Drain", DrainRequest, Empty, role="operate", doc="Take no new calls, or take them again."),
+    ),
+)
