@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
@@ -322,6 +323,6 @@ def _section_of(where: str) -> type[_Section] | None:
 def _choices(section: type[_Section] | None, key: str) -> str:
     hint = get_type_hints(section).get(key) if section else None
     for kind in (hint, *get_args(hint)):
-        if isinstance(kind, type) and hasattr(kind, "__members__"):
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
             return ", ".join(str(member) for member in kind)
     return ""
