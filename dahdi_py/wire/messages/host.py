@@ -349,6 +349,8 @@ class PlaceRequest(Request):
 
     Attributes:
         answer_timeout_s: Clear with cause 19 when not answered by then; 0 for the host's T301 (180 s).
+        hangup_after_s: The call is detached: it is cleared (cause 16) so many seconds after this request, and its lease
+            is neither orphaned by the loss of the daemon nor cleared for want of a reclaim; 0 for an ordinary call.
     """
 
     call: str
@@ -366,6 +368,7 @@ class PlaceRequest(Request):
     keypad: str = ""
     correlation: str = ""
     answer_timeout_s: int = 0
+    hangup_after_s: int = 0
     attempt: int = 1
 
 
