@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: a slow machine is not a failed property.
+settings.register_profile("rings", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rings")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--dahdi-span", type=int, metavar="N", help="run the hardware tests on this real span")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--dahdi-span") is not None:
+        return
+    for item in items:
+        if item.get_closest_marker("hardware"):
+            item.add_marker(pytest.mark.skip(reason="needs --dahdi-span N"))
+
+
+@pytest.fixture
+def run_dir() -> Iterator[Path]:
+    """A private directory whose name leaves room for a unix socket's path (107 octets)."""
+    with tempfile.TemporaryDirectory(prefix="dpy-", dir="/tmp") as name:
+        yield Path(name)
