@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One port of the card: its timeslots, its framer, and the line behind its socket. */
+#ifndef DAHDI_PY_PORT_H
+#define DAHDI_PY_PORT_H
+
+#include "framer.h"
+#include "timeslot.h"
+
+struct port {
+    struct framer framer;
+    struct timeslot slots[TIMESLOTS];
+    struct port *peer; /* at the other end of the cable, or NULL */
+    bool running;
+    uint32_t alarms;
+    uint64_t slips; /* frames lost because the card was late */
+    uint8_t idle_octet;
+    line_signal out;
+};
+
+/* Totals over a port's timeslots. */
+struct port_status {
+    uint32_t alarms;
+    uint32_t held; /* timeslots open, one bit each */
+    uint64_t slips;
+    uint64_t overruns;
+    uint64_t underruns;
+    uint64_t cut;
+    uint64_t hdlc_sent;
+    struct hdlc_counts hdlc;
+};
+
+void port_init(struct port *port, enum line_type type);
+bool port_has(const struct port *port, int timeslot);
+/* n frames leave for the cable. */
+void port_transmit(struct port *port, size_t n);
+/* n frames arrive from it; true when the alarms changed. */
+bool port_receive(struct port *port, size_t n);
+void port_read_status(const struct port *port, struct port_status *status);
+
+#endif
