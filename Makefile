@@ -22,7 +22,7 @@ build:
 	@scripts/set-up run
 
 demo: build
-	@$(PYTHON) scripts/demo.py
+	@.venv/bin/dahdi-py demo
 
 run: build
 	@exec .venv/bin/dahdi-py run --embedded -- $(PYTHON) docs/examples/echo_core.py
@@ -42,9 +42,10 @@ idl:
 format:
 	@scripts/set-up test
 	@.venv/bin/ruff check --fix --quiet . && .venv/bin/ruff format --quiet .
-	@find native docs bench -name '*.[ch]' -print0 | xargs -0 -r clang-format -i
+	@find native docs bench tests -name '*.[ch]' -print0 | xargs -0 -r clang-format -i
 
 clean:
 	rm -rf .venv build dist out *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find dahdi_py tests bench scripts docs native -name __pycache__ -prune -exec rm -rf {} +
-	find dahdi_py -name '*.so' -delete
+	find dahdi_py native \( -name '*.so' -o -name '*.o' \) -delete
+	rm -f dahdi_py/ffi/_*.c

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from hypothesis import HealthCheck, settings
 # No deadline: a slow machine is not a failed property.
 settings.register_profile("rings", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rings")
+
+# No test meets a service that lives on this machine.
+os.environ.pop("DAHDI_PY_SOCKET", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
