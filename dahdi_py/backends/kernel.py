@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Spans of the running DAHDI kernel, real ones and dynamic ones.
+
+How a `port` names a span is told in `kernel_ports`. The kernel tells alarms only to open channels, and only that some
+began or all ended; so a span's status is read each second, and `events` says when.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dahdi_py.backends import kernel_channel, kernel_configure, kernel_lock, kernel_ports, kernel_snapshot, kernel_sysfs
+from dahdi_py.backends.base import BackendEvent, LineConfig, Media, SpanInfo, SpanStatus
+from dahdi_py.backends.kernel_sysfs import FoundSpan
+from dahdi_py.core.config import Dynamic
+from dahdi_py.core.terms import Timeslot
+from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
+from dahdi_py.ffi import dahdi, dahdi_channel
+from dahdi_py.ffi.dahdi import Maintenance, SpanStat
+
+STATUS_S = 1
+EVENTS_AT_ONCE = 128
+"""More than a channel's queue holds. Source: user.h DAHDI_MAX_EVENTSIZE (64)."""
+
+_LOOPS = {
+    None: Maintenance.NONE,
+    "local": Maintenance.LOCAL_LOOP,
+    "line": Maintenance.LINE_LOOP,
+    "payload": Maintenance.PAYLOAD_LOOP,
+}
+
+
+class KernelBackend:
+    """The DAHDI kernel's spans; see `Backend` for what each method promises.
+
+    Args:
+        name: The card's configured name.
+        dynamic: Dynamic spans to create or adopt; one that is not listed gets as many channels as its line type.
+        canceller: Kernel echo canceller for voice channels that ask for one.
+        devices: Where the device nodes are.
+        sysfs: Where sysfs is mounted.
+        locks: Folder of the machine-wide span locks.
+
+    Synchronization: as `Backend` says; what the worker's methods share with the others is behind one lock.
+    """
+
+    driver = "dahdi"
+
+    def __init__(
+        self,
+        name: str,
+        dynamic: Iterable[Dynamic] = (),
+        *,
+        canceller: str = "mg2",
+        devices: Path = dahdi.DEVICES,
+        sysfs: Path = kernel_sysfs.SYSFS,
+        locks: Path = kernel_lock.LOCKS,
+    ) -> None:
+        self.name = name
+        self._dynamic = {f"{span.driver}/{span.address}": span for span in dynamic}
+        self._canceller = canceller
+        self._devices, self._sysfs, self._locks_folder = devices, sysfs, locks
+        self._guard = threading.Lock()
+        self._control: int | None = None
+        self._known: dict[str, FoundSpan] = {}
+        self._configs: dict[str, LineConfig] = {}
+        self._memories: dict[tuple[str, int], kernel_configure.Memory] = {}
+        self._locks: dict[str, int] = {}
+        self._started: dict[str, bool] = {}
+        self._absent: set[str] = set()
+        self._ticker = dahdi.ticker(STATUS_S)
+
+    # What is there
+
+    def spans(self) -> Sequence[SpanInfo]:
+        """Frozen snapshots of every span the kernel has, under the port it was configured by."""
+        control = self._ctl()
+        ports = {(span.device, span.local): port for port, span in self._known.items()}
+        result = []
+        for span in kernel_sysfs.spans(self._sysfs):
+            port = ports.get((span.device, span.local)) or kernel_snapshot.port_of(span)
+            stat = None
+            if span.number is not None:
+                with suppress(DeviceGone):  # removed since it was listed
+                    stat = dahdi.spanstat(control, span.number)
+            result.append(kernel_snapshot.info(port, span, stat, self._started.get(port)))
+        return result
+
+    def status(self, port: str) -> SpanStatus:
+        """Alarm bits and counters now."""
+        with self._named(port):
+            span, stat = self._current(port)
+            return kernel_snapshot.status(port, span, stat)
+
+    def capabilities(self) -> frozenset[str]:
+        """Dynamic spans always; the loops of the drivers whose spans are configured here."""
+        return kernel_snapshot.capabilities(self._known.values())
+
+    # Making it so
+
+    def configure(self, port: str, config: LineConfig, *, force: bool = False) -> Sequence[str]:
+        """The span is as asked; returns the names of the settings that had to be written."""
+        with self._named(port):
+            self._own(port)
+            span, written = kernel_ports.existing(self._ctl(), port, config, self._dynamic.get(port), self._sysfs)
+            memory = self._memories.setdefault((span.device, span.local), kernel_configure.Memory())
+            written += kernel_configure.configure(self._ctl(), span, config, memory, force=force, sysfs=self._sysfs)
+            self._known[port], self._configs[port] = span, config
+            return written
+
+    def startup(self, port: str) -> None:
+        """The span transmits and receives."""
+        with self._named(port):
+            self._own(port)
+            span, stat = self._current(port)
+            if config := self._configs.get(port):  # SHUTDOWN unconfigures every channel
+                lost = kernel_configure.differing_channels(self._ctl(), span, config)
+                kernel_configure.write_channels(self._ctl(), lost, config)
+            dahdi.startup(self._ctl(), stat.number)
+            self._started[port] = True
+
+    def shutdown(self, port: str) -> None:
+        """The span is stopped; refused with `DeviceBusy` while channels are open."""
+        with self._named(port):
+            self._own(port)
+            _, stat = self._current(port)
+            if busy := kernel_sysfs.open_channels(stat.number, self._sysfs):
+                raise DeviceBusy(f"{len(busy)} channels are open", operation="shutdown", channels=busy)
+            dahdi.shutdown(self._ctl(), stat.number)
+            self._started[port] = False
+
+    def destroy(self, port: str) -> None:
+        """A dynamic span is gone again."""
+        with self._named(port):
+            if (names := kernel_ports.dynamic_of(port)) is None:
+                raise Unsupported("a real span cannot be destroyed", operation="destroy")
+            self._own(port)
+            dahdi.dynamic_destroy(self._ctl(), *names)
+            self._forget(port)
+
+    def maintenance(self, port: str, mode: str | None) -> None:
+        """The span is in maintenance `mode` or out of it."""
+        with self._named(port):
+            if mode not in _LOOPS:
+                raise Unsupported(f"no loop is called {mode!r}; local, line, payload", operation="maintenance")
+            self._own(port)
+            _, stat = self._current(port)
+            dahdi.maint(self._ctl(), stat.number, _LOOPS[mode])
+
+    # Channels
+
+    def open_dchannel(self, port: str, timeslot: Timeslot) -> int:
+        """A descriptor of HDLC frames with FCS; the caller owns it."""
+        with self._named(port):
+            return kernel_channel.open_dchannel(self._channel(port, timeslot), self._devices)
+
+    def open_timeslot(self, port: str, timeslot: Timeslot, media: Media) -> tuple[int, Media]:
+        """A descriptor of the timeslot's octets, and what it will really be; the caller owns it."""
+        with self._named(port):
+            channo = self._channel(port, timeslot)
+            return kernel_channel.open_bchannel(self._ctl(), channo, media, self._canceller, self._devices)
+
+    def drain_channel(self, fd: int) -> Sequence[str]:
+        """Device events pending on an open channel, by name, taken off its queue; ``removed`` when it is dead."""
+        names: list[str] = []
+        try:
+            while len(names) < EVENTS_AT_ONCE and (name := dahdi_channel.getevent(fd)):
+                names.append(name)
+        except DeviceGone:
+            names.append("removed")
+        if "removed" in names:
+            dahdi.ticker_now(self._ticker, STATUS_S)
+        return names
+
+    # Events
+
+    def event_fd(self) -> int:
+        """A descriptor that is readable each second, and at once after a channel was removed."""
+        return self._ticker
+
+    def events(self) -> Sequence[BackendEvent]:
+        """Read every status again, and which configured spans went or came back; nothing between two ticks."""
+        try:
+            os.read(self._ticker, 8)
+        except BlockingIOError:
+            return ()
+        found = [BackendEvent(None, "status")]
+        for port in list(self._configs):
+            try:
+                self._current(port)
+            except HardwareError:
+                if port not in self._absent:
+                    self._absent.add(port)
+                    found.append(BackendEvent(port, "absent"))
+            else:
+                if port in self._absent:
+                    self._absent.discard(port)
+                    found.append(BackendEvent(port, "present"))
+        return found
+
+    def close(self) -> None:
+        """Every descriptor of the backend's own is closed and its locks are free; spans and channels stay."""
+        held = [self._ticker, *self._locks.values(), *([] if self._control is None else [self._control])]
+        self._locks.clear()
+        self._control = None
+        for descriptor in held:
+            os.close(descriptor)
+
+    # Finding
+
+    def _ctl(self) -> int:
+        with self._guard:
+            if self._control is None:
+                self._control = dahdi.open_control(self._devices)
+            return self._control
+
+    @contextmanager
+    def _named(self, port: str) -> Iterator[None]:
+        """Errors of the device say which span and driver they are about."""
+        try:
+            yield
+        except HardwareError as error:
+            known = self._known.get(port)
+            error.fields.setdefault("span", port)
+            error.fields.setdefault("driver", known.driver if known else self.driver)
+            if not error.message.startswith("span "):
+                error.message = f"span {port} ({error.fields['driver']}): {error.message}"
+                error.args = (error.message,)
+            raise
+
+    def _own(self, port: str) -> None:
+        """The span is locked for this process: nobody else's line host touches it."""
+        if port in self._locks:
+            return
+        if names := kernel_ports.dynamic_of(port):
+            identity = "-".join(names)
+        else:
+            self._ctl()
+            span = kernel_ports.find(port, self._sysfs)
+            identity = f"{span.device}-{span.local}"
+        with self._guard:
+            if port not in self._locks:
+                self._locks[port] = kernel_lock.lock_span(identity, port, self._locks_folder)
+
+    def _forget(self, port: str) -> None:
+        for memory in (self._known, self._configs, self._started):
+            memory.pop(port, None)
+        self._absent.discard(port)
+        with self._guard:
+            if (lock := self._locks.pop(port, None)) is not None:
+                os.close(lock)
+
+    def _current(self, port: str) -> tuple[FoundSpan, SpanStat]:
+        """The span as it is now, found again if what we knew of it is no longer so."""
+        if (known := self._known.get(port)) and known.number is not None:
+            with suppress(DeviceGone):
+                stat = dahdi.spanstat(self._ctl(), known.number)
+                if (stat.name, stat.description) == (known.name, known.description):
+                    return known, stat
+        self._ctl()
+        span = kernel_ports.find(port, self._sysfs)
+        if span.number is None:
+            raise DeviceGone("nobody has given the span a number; configure does", operation="find", errno=None)
+        self._known[port] = span
+        return span, dahdi.spanstat(self._ctl(), span.number)
+
+    def _channel(self, port: str, timeslot: Timeslot) -> int:
+        """DAHDI's number of the timeslot, checked to be that one."""
+        self._own(port)
+        span, stat = self._current(port)
+        if not 1 <= timeslot <= stat.channels:
+            raise Unsupported(f"timeslot {timeslot} is none of 1-{stat.channels}", operation="open")
+        channo = kernel_configure.channel_number(span, timeslot)
+        params = dahdi.get_params(self._ctl(), channo)
+        if (params.spanno, params.position) != (stat.number, timeslot):
+            # Destroyed and made again under the same number since: its channels are others.
+            del self._known[port]
+            span, _ = self._current(port)
+            channo = kernel_configure.channel_number(span, timeslot)
+        return channo
