@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One client's connection as a server sees it: its peer, its requests, the order of its replies."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from dahdi_py.errors import DahdiPyError
+from dahdi_py.wire.dispatch import Routes
+from dahdi_py.wire.framing import (
+    REQUEST_LIMIT,
+    CallMessage,
+    Reader,
+    close_all,
+    format_error,
+    format_reply,
+    parse_call,
+    receive,
+    receive_octets,
+)
+from dahdi_py.wire.interface import Interface, Method
+from dahdi_py.wire.loop import Loop, Timer, turn
+from dahdi_py.wire.output import Output
+from dahdi_py.wire.refusals import ProtocolError, VarlinkError
+
+log = logging.getLogger("dahdi_py.wire")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server bears from its clients.
+
+    Attributes:
+        connections: At once.
+        request_octets: Of the largest request.
+        partial_s: How long half a message may wait for the rest, seconds.
+        unanswered: Requests of one connection without an answer; no more are read until some are answered.
+        output_octets: What may wait for a client that does not read; then it is cut off.
+        output_messages: The same, in messages.
+    """
+
+    connections: int = 256
+    request_octets: int = REQUEST_LIMIT
+    partial_s: float = 10.0
+    unanswered: int = 1024
+    output_octets: int = 8 * 1024 * 1024
+    output_messages: int = 10_000
+
+
+class Peer:
+    """Who is at the other end, as the kernel says.
+
+    Attributes:
+        id: Number of the connection in this server, from 1.
+        groups: Every group of the process, by SO_PEERGROUPS.
+        data: The owner's, for whatever it keeps about the connection.
+        closed: The connection has ended.
+
+    Synchronization: external.
+    """
+
+    __slots__ = ("_close", "closed", "data", "gid", "groups", "id", "pid", "uid")
+
+    def __init__(
+        self, number: int, pid: int, uid: int, gid: int, groups: frozenset[int], close: Callable[[], None]
+    ) -> None:
+        self.id = number
+        self.pid = pid
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+        self.data: Any = None
+        self.closed = False
+        self._close = close
+
+    def close(self) -> None:
+        """The connection ends now; `on_disconnect` is called."""
+        self._close()
+
+    def __repr__(self) -> str:
+        return f"connection {self.id} (pid {self.pid}, uid {self.uid})"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a server's owner wants to be asked and told."""
+
+    authorize: Callable[[Peer, Interface, Method], None] | None = None
+    on_connect: Callable[[Peer], None] | None = None
+    on_disconnect: Callable[[Peer], None] | None = None
+    on_overflow: Callable[[Peer], None] | None = None
+
+
+class Request:
+    """A call to be answered, now or later; answers go out in the order of the calls.
+
+    Attributes:
+        fds: Descriptors that came with the call; the handler's to close.
+        more: The caller takes more than one reply.
+
+    Synchronization: external; only from the loop's thread.
+    """
+
+    __slots__ = ("_connection", "answered", "fds", "held", "method", "more", "oneway", "peer")
+
+    def __init__(self, connection: Connection, peer: Peer, call: CallMessage, fds: list[int]) -> None:
+        self._connection = connection
+        self.peer = peer
+        self.method = call.method
+        self.more = call.more
+        self.oneway = call.oneway
+        self.fds = fds
+        self.answered = False
+        self.held: list[tuple[bytes, Sequence[int]]] | None = None
+
+    def reply(
+        self,
+        parameters: msgspec.Struct | msgspec.Raw,
+        *,
+        fds: Sequence[int] = (),
+        continues: bool = False,
+        close_fds: bool = True,
+    ) -> None:
+        """The caller is answered; with `continues` there is more to come.
+
+        Args:
+            parameters: The reply, or its JSON text.
+            fds: Descriptors that go with it.
+            close_fds: Ours are closed once sent, also when the caller is gone; else they stay the caller's of this.
+        """
+        message = format_reply(parameters, continues=continues, fds=len(fds))
+        if fds and not close_fds:
+            fds = [os.dup(fd) for fd in fds]
+        self._connection.answer(self, message, fds, last=not continues)
+
+    def fail(self, error: DahdiPyError) -> None:
+        """The caller gets the error; there is no more to come."""
+        self._connection.answer(self, format_error(error), (), last=True)
+
+
+class Connection:
+    """Reads one client's calls, has them handled, and sends the answers in order.
+
+    Synchronization: external; only from the loop's thread.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        peer: Peer,
+        routes: Routes,
+        hooks: Hooks,
+        limits: Limits,
+        on_closed: Callable[[Connection], None],
+        receive_fds: bool,
+    ) -> None:
+        self.peer = peer
+        self._loop = loop
+        self._sock = sock
+        self._routes = routes
+        self._hooks = hooks
+        self._limits = limits
+        self._on_closed = on_closed
+        self._receive = receive if receive_fds else receive_octets
+        self._reader = Reader(limits.request_octets, descriptors=256)
+        self._inbox: deque[bytes] = deque()
+        self._unanswered: deque[Request] = deque()
+        self._partial_timer: Timer | None = None
+        self._reading = True
+        self._working = False
+        self._ending = False
+        self._complained = False
+        self._output = Output(
+            loop,
+            sock,
+            octets=limits.output_octets,
+            messages=limits.output_messages,
+            on_overflow=self._overflow,
+            on_broken=lambda _error: self.close(),
+            on_drained=self._drained,
+        )
+        loop.add_reader(sock.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data, fds = self._receive(self._sock)
+        except (BlockingIOError, InterruptedError):
+            return
+        except ProtocolError as error:
+            self._end(error)
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            if self._reader.partial:
+                self._complain(ProtocolError("closed in the middle of a message"))
+            self.close()
+            return
+        messages = self._reader.feed(data, fds)
+        self._inbox.extend(messages)
+        with turn:
+            self._work()
+            if self._reader.fault:
+                self._end(self._reader.fault)
+        if self._reader.partial or self._partial_timer:
+            self._watch_partial(bool(messages))
+
+    def _work(self) -> None:
+        """Calls are handled until the client has to read, or the owner to answer, before more may be."""
+        if self._working:
+            return
+        self._working = True
+        inbox = self._inbox
+        while inbox and not self._full():
+            self._handle(inbox.popleft())
+        self._working = False
+        if bool(inbox) == self._reading and not self._ending and not self.peer.closed:
+            self._reading = not inbox
+            if inbox:
+                self._loop.remove_reader(self._sock.fileno())
+            else:
+                self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def _full(self) -> bool:
+        return self._output.waiting or len(self._unanswered) >= self._limits.unanswered
+
+    def _handle(self, message: bytes) -> None:
+        try:
+            call = parse_call(message)
+            fds = self._reader.take(call.fds)
+        except ProtocolError as error:
+            self._end(error)
+            return
+        request = Request(self, self.peer, call, fds)
+        if not call.oneway:
+            self._unanswered.append(request)
+        try:
+            route = self._routes.find(call.method)
+            if self._hooks.authorize is not None:
+                self._hooks.authorize(self.peer, route.interface, route.method)
+            route.handler(request, route.parameters(call))
+        except DahdiPyError as error:
+            if isinstance(error, VarlinkError):
+                self._complain(error)
+            close_all(request.fds)
+            request.fail(error)
+        except Exception:
+            log.exception("%s from %r failed", call.method, self.peer)
+            close_all(request.fds)
+            request.fail(DahdiPyError(f"{call.method} failed inside the service; its log has the trace"))
+
+    def _complain(self, error: DahdiPyError) -> None:
+        if not self._complained:
+            self._complained = True
+            log.warning("%r: %s", self.peer, error)
+
+    def answer(self, request: Request, message: bytes, fds: Sequence[int], *, last: bool) -> None:
+        """The answer is sent, once every earlier request has its last one; the descriptors are ours."""
+        if request.answered or request.oneway or self.peer.closed:
+            close_all(fds)
+            if request.answered and not self.peer.closed:
+                log.error("%s was answered twice", request.method)
+            return
+        request.answered = last
+        if self._unanswered[0] is not request:
+            if request.held is None:
+                request.held = []
+            request.held.append((message, fds))
+            return
+        self._output.push(message, fds)
+        if last and not self.peer.closed:
+            self._unanswered.popleft()
+            self._release_held()
+
+    def _release_held(self) -> None:
+        unanswered = self._unanswered
+        while unanswered and unanswered[0].held is not None:
+            request = unanswered[0]
+            held, request.held = request.held or (), None
+            for message, fds in held:
+                self._output.push(message, fds)
+            if not request.answered or self.peer.closed:
+                break
+            unanswered.popleft()
+        if self._inbox:
+            with turn:
+                self._work()
+
+    def _drained(self) -> None:
+        if self._ending:
+            self.close()
+            return
+        with turn:
+            self._work()
+
+    def _overflow(self) -> None:
+        if self.peer.closed:
+            return
+        log.warning("%r does not read: cut off with %d octets waiting", self.peer, self._output.queued)
+        if self._hooks.on_overflow is not None:
+            self._hooks.on_overflow(self.peer)
+        self.close()
+
+    def _watch_partial(self, progressed: bool) -> None:
+        if self.peer.closed or self._ending:
+            return
+        if self._partial_timer is not None:
+            if self._reader.partial and not progressed:
+                return
+            self._partial_timer.cancel()
+            self._partial_timer = None
+        if self._reader.partial:
+            self._partial_timer = self._loop.call_later(self._limits.partial_s, self._partial_expired)
+
+    def _partial_expired(self) -> None:
+        self._partial_timer = None
+        self._end(ProtocolError(f"half a message, and no more of it within {self._limits.partial_s:g} s"))
+
+    def _end(self, error: DahdiPyError) -> None:
+        """The client is told why, once, and the connection ends."""
+        if self._ending or self.peer.closed:
+            return
+        self._complain(error)
+        self._ending = True
+        self._inbox.clear()
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._sock.fileno())
+        self._output.push(format_error(error))
+        self._output.flush()
+        if not self._output.waiting:
+            self.close()
+        else:
+            self._partial_timer = self._loop.call_later(self._limits.partial_s, self.close)
+
+    def close(self) -> None:
+        """The connection has ended, what was not sent is dropped, and the owner knows."""
+        if self.peer.closed:
+            return
+        self.peer.closed = True
+        if self._partial_timer is not None:
+            self._partial_timer.cancel()
+        if self._reading:
+            self._loop.remove_reader(self._sock.fileno())
+        self._output.close()
+        self._reader.close()
+        for request in self._unanswered:
+            for _, fds in request.held or ():
+                close_all(fds)
+        self._unanswered.clear()
+        self._sock.close()
+        self._on_closed(self)
+
+    def flush(self) -> None:
+        """What is queued is sent as far as the client has room."""
+        self._output.flush()

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What waits to be sent on one connection."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from dahdi_py.wire.framing import DESCRIPTOR_LIMIT, close_all, send
+from dahdi_py.wire.loop import Loop, turn
+
+_JOIN_OCTETS = 64 * 1024
+
+
+class Output:
+    """Sends messages in order: many without descriptors in one call, each with descriptors in a call of its own.
+
+    Args:
+        octets: What may wait for a receiver that does not read; above it `on_overflow` is called.
+        messages: The same, in messages.
+        on_overflow: The receiver is too slow.
+        on_broken: The socket failed; nothing more can be sent.
+        on_drained: Everything that had waited for the receiver was sent.
+
+    Synchronization: external; only from the loop's thread.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_gathered",
+        "_loop",
+        "_messages",
+        "_octets",
+        "_on_broken",
+        "_on_drained",
+        "_on_overflow",
+        "_queue",
+        "_sock",
+        "_waiting",
+        "queued",
+    )
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        *,
+        octets: int,
+        messages: int,
+        on_overflow: Callable[[], None],
+        on_broken: Callable[[OSError], None],
+        on_drained: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._octets = octets
+        self._messages = messages
+        self._on_overflow = on_overflow
+        self._on_broken = on_broken
+        self._on_drained = on_drained
+        self._queue: deque[tuple[bytes | memoryview, Sequence[int]]] = deque()
+        self.queued = 0
+        self._waiting = False
+        self._gathered = False
+        self._closed = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the receiver has to read before more can be sent."""
+        return self._waiting
+
+    def push(self, message: bytes, fds: Sequence[int] = ()) -> None:
+        """The message is sent, at the latest when the receiver has read what came before; then `fds` are closed.
+
+        Raises:
+            ValueError: More descriptors than a message can carry.
+        """
+        if len(fds) > DESCRIPTOR_LIMIT:
+            raise ValueError(f"{len(fds)} descriptors: a message carries at most {DESCRIPTOR_LIMIT}")
+        if self._closed:
+            close_all(fds)
+            return
+        self._queue.append((message, fds))
+        self.queued += len(message)
+        if self._waiting:
+            if self.queued > self._octets or len(self._queue) > self._messages:
+                self._on_overflow()
+        elif not turn.depth:
+            self.flush()
+        elif not self._gathered:
+            self._gathered = True
+            turn.gathered.append(self)
+
+    def flush(self) -> None:
+        """Everything is sent that the receiver has room for."""
+        self._gathered = False
+        queue = self._queue
+        try:
+            while queue:
+                data, fds = queue.popleft()
+                if not fds and queue:
+                    data = self._join(data)
+                try:
+                    sent = send(self._sock, data, fds)
+                except OSError:
+                    queue.appendleft((data, fds))
+                    raise
+                close_all(fds)
+                self.queued -= sent
+                if sent < len(data):
+                    queue.appendleft((memoryview(data)[sent:], ()))
+        except (BlockingIOError, InterruptedError):
+            self._wait()
+        except OSError as error:
+            self.close()
+            self._on_broken(error)
+
+    def _join(self, first: bytes | memoryview) -> bytes | memoryview:
+        if self._queue[0][1] or len(first) >= _JOIN_OCTETS:
+            return first
+        parts, size = [first], len(first)
+        while self._queue and not self._queue[0][1] and size < _JOIN_OCTETS:
+            parts.append(self._queue.popleft()[0])
+            size += len(parts[-1])
+        return b"".join(parts)
+
+    def _wait(self) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        self.flush()
+        if self._waiting and not self._queue and not self._closed:
+            self._loop.remove_writer(self._sock.fileno())
+            self._waiting = False
+            self._on_drained()
+
+    def close(self) -> None:
+        """What was not sent is dropped, its descriptors closed; the socket itself stays the owner's."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._waiting:
+            self._loop.remove_writer(self._sock.fileno())
+        for _, fds in self._queue:
+            close_all(fds)
+        self._queue.clear()
+        self.queued = 0
