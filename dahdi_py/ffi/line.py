@@ -40,7 +40,6 @@ class PortStatus(NamedTuple):
     """A port at this moment; the counts are totals over its timeslots.
 
     Attributes:
-        held: Timeslots with an open descriptor.
         slips: Frames lost because the card was late.
         overruns: Blocks or frames dropped because the client did not read.
         underruns: Idle octets sent because the client did not write.
@@ -50,7 +49,6 @@ class PortStatus(NamedTuple):
     """
 
     alarms: Alarms
-    held: frozenset[Timeslot]
     slips: int
     overruns: int
     underruns: int
@@ -82,7 +80,7 @@ class Card:
         types: The line type of each port.
         tick_ms: How often the clock moves frames, 1-8 ms.
 
-    Synchronization: any thread, except `close`, which must be the last call.
+    Synchronization: one thread; the clock's own thread runs beside it.
     """
 
     def __init__(self, types: Sequence[LineType], tick_ms: int = 4) -> None:
@@ -92,6 +90,7 @@ class Card:
             raise refusal("create", f"{len(wanted)} ports", ffi.errno)
         self.types = tuple(types)
         self._depth = ffi.new("int *")
+        self._held = ffi.new("uint32_t *")
         self._status = ffi.new("struct port_status *")
 
     def __enter__(self) -> Self:
@@ -178,13 +177,17 @@ class Card:
         fd = lib.card_open_dchannel(self._card, port, timeslot)
         return _check(fd, "open D-channel", f"port {port} timeslot {timeslot}")
 
+    def held(self, port: int) -> list[Timeslot]:
+        """The timeslots with an open descriptor in any process, ascending."""
+        _check(lib.card_held(self._card, port, self._held), "read status", f"port {port}")
+        return [Timeslot(timeslot) for timeslot in range(1, 32) if self._held[0] >> timeslot & 1]
+
     def status(self, port: int) -> PortStatus:
         """The port at this moment."""
         _check(lib.card_status(self._card, port, self._status), "read status", f"port {port}")
         s, h = self._status, self._status.hdlc
         return PortStatus(
             Alarms(s.alarms),
-            frozenset(Timeslot(t) for t in range(1, 32) if s.held >> t & 1),
             s.slips,
             s.overruns,
             s.underruns,

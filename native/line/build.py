@@ -9,14 +9,34 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path("native") / "line"
-SOURCES = ("hdlc_tables.c", "hdlc.c", "descriptor.c", "timeslot.c", "framer.c", "port.c", "card.c", "clock.c")
-HEADERS = ("hdlc_tables.h", "hdlc.h", "descriptor.h", "timeslot.h", "framer.h", "port.h", "card.h", "cdef.txt")
+SOURCES = (
+    "hdlc_tables.c",
+    "hdlc.c",
+    "descriptor.c",
+    "timeslot.c",
+    "framer.c",
+    "port.c",
+    "card.c",
+    "clock.c",
+    "timer.c",
+)
+HEADERS = (
+    "hdlc_tables.h",
+    "hdlc.h",
+    "descriptor.h",
+    "timeslot.h",
+    "framer.h",
+    "port.h",
+    "card.h",
+    "timer.h",
+    "cdef.txt",
+)
 
 ffibuilder = FFI()
 ffibuilder.cdef((HERE / "cdef.txt").read_text(encoding="ascii"))
 ffibuilder.set_source(
     "dahdi_py.ffi._line",
-    '#include "card.h"',
+    '#include "card.h"\n#include "timer.h"',
     sources=[str(HERE / name) for name in SOURCES],
     depends=[str(HERE / name) for name in HEADERS],
     include_dirs=[str(HERE)],

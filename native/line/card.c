@@ -174,6 +174,16 @@ int card_open_dchannel(struct card *card, int port, int timeslot) {
     return open_kind(card, port, timeslot, TIMESLOT_DCHANNEL, &media);
 }
 
+int card_held(struct card *card, int port, uint32_t *held) {
+    struct port *found = port_of(card, port);
+    if (!found)
+        return -ENODEV;
+    pthread_mutex_lock(&card->lock);
+    *held = port_held(found);
+    pthread_mutex_unlock(&card->lock);
+    return 0;
+}
+
 int card_status(struct card *card, int port, struct port_status *status) {
     struct port *found = port_of(card, port);
     if (!found)

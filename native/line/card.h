@@ -48,6 +48,8 @@ int card_run_port(struct card *card, int port, bool running);
 int card_open_timeslot(struct card *card, int port, int timeslot, bool hdlc, uint8_t idle_octet, int chunk, int *depth);
 /* A D-channel's descriptor; ENXIO when the timeslot is not configured as one. */
 int card_open_dchannel(struct card *card, int port, int timeslot);
+/* Timeslots open in any process, one bit each. */
+int card_held(struct card *card, int port, uint32_t *held);
 int card_status(struct card *card, int port, struct port_status *status);
 /* Readable (an eventfd) when a port's alarms changed. */
 int card_news_fd(struct card *card);

@@ -45,6 +45,13 @@ bool port_receive(struct port *port, size_t n) {
     return port->alarms != before;
 }
 
+uint32_t port_held(struct port *port) {
+    uint32_t held = 0;
+    for (int i = 1; port_has(port, i); i++)
+        held |= (uint32_t)timeslot_held(&port->slots[i]) << i;
+    return held;
+}
+
 static void add_hdlc(struct hdlc_counts *sum, const struct hdlc_counts *more) {
     sum->frames += more->frames;
     sum->fcs_errors += more->fcs_errors;
@@ -60,7 +67,6 @@ void port_read_status(const struct port *port, struct port_status *status) {
     status->slips = port->slips;
     for (size_t i = 0; i < TIMESLOTS; i++) {
         const struct timeslot *ts = &port->slots[i];
-        status->held |= (uint32_t)(ts->fd >= 0) << i;
         status->overruns += ts->counts.overruns;
         status->underruns += ts->counts.underruns;
         status->cut += ts->counts.cut;

@@ -20,7 +20,6 @@ struct port {
 /* Totals over a port's timeslots. */
 struct port_status {
     uint32_t alarms;
-    uint32_t held; /* timeslots open, one bit each */
     uint64_t slips;
     uint64_t overruns;
     uint64_t underruns;
@@ -35,6 +34,8 @@ bool port_has(const struct port *port, int timeslot);
 void port_transmit(struct port *port, size_t n);
 /* n frames arrive from it; true when the alarms changed. */
 bool port_receive(struct port *port, size_t n);
+/* Timeslots open in any process, one bit each; ends that were closed are cleaned away. */
+uint32_t port_held(struct port *port);
 void port_read_status(const struct port *port, struct port_status *status);
 
 #endif

@@ -2,7 +2,7 @@
 """The C engines against the bit-serial oracle."""
 
 import random
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import example, given
@@ -42,7 +42,7 @@ def fed(octets: bytes, cuts: list[int], limit: int = LIMIT) -> tuple[list[bytes]
     rx = HdlcReceiver(limit)
     edges = [0, *(edge for edge in accumulate(cuts) if edge < len(octets)), len(octets)]
     frames: list[bytes] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         frames += rx.feed(octets[start:end])
     return frames, rx
 

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`org.dahdipy.Card`: the card's ports by name, their settings, and who is told of their alarms."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import dahdi_py
+from dahdi_py.core.terms import Coding, Framing, Law, LineType, Mode, Timeslot
+from dahdi_py.errors import DeviceBusy, DeviceGone, Unsupported
+from dahdi_py.ffi.line import Card
+from dahdi_py.simcard.spec import CardSpec, PortSettings, check_line
+from dahdi_py.wire.dispatch import Handler
+from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.loop import turn
+from dahdi_py.wire.messages import card as messages
+from dahdi_py.wire.server import Peer, Request
+
+_EMPTY = Empty()
+_SCALARS = {"framing": Framing, "coding": Coding, "crc4": bool, "timing": int, "build_out": int, "law": Law}
+
+
+class CardService:
+    """Answers every method of `org.dahdipy.Card` for one card.
+
+    Args:
+        card: With the spec's ports; its cables are plugged in here.
+
+    Synchronization: the loop's thread.
+    """
+
+    def __init__(self, card: Card, spec: CardSpec) -> None:
+        self._card = card
+        self._spec = spec
+        self._started_ns = time.monotonic_ns()
+        self._settings = [PortSettings.initial(kind) for kind in spec.ports]
+        self._running = [False] * len(spec.ports)
+        self._numbers = {str(number): number for number in range(1, len(spec.ports) + 1)}
+        self._alarms = [card.status(number).alarms for number in self._numbers.values()]
+        self._idle_octets = {law.value: law.idle_octet for law in Law}
+        self._monitors: dict[int, Request] = {}
+        for a, b in spec.cables:
+            card.cable(a, b)
+
+    def handlers(self) -> dict[str, Handler]:
+        """The method handlers, by name."""
+        return {
+            "Info": self._info,
+            "ListSpans": self._list_spans,
+            "Configure": self._configure,
+            "Startup": self._startup,
+            "Shutdown": self._shutdown,
+            "Status": self._status,
+            "OpenTimeslot": self._open_timeslot,
+            "OpenDchannel": self._open_dchannel,
+            "Monitor": self._monitor,
+            "Cable": self._cable,
+            "Uncable": self._uncable,
+        }
+
+    def forget(self, peer: Peer) -> None:
+        """The peer is gone; nothing is sent to it any more."""
+        self._monitors.pop(peer.id, None)
+
+    def news(self) -> None:
+        """Every monitor knows which ports' alarms changed."""
+        os.eventfd_read(self._card.news_fd())
+        now = [self._card.status(number).alarms for number in self._numbers.values()]
+        before, self._alarms = self._alarms, now
+        changed = [port for port, number in self._numbers.items() if now[number - 1] != before[number - 1]]
+        if not changed:
+            return
+        with turn:
+            for request in list(self._monitors.values()):
+                request.reply(messages.CardNews(ports=changed), continues=True)
+
+    def _number(self, port: str, operation: str) -> int:
+        try:
+            return self._numbers[port]
+        except KeyError:
+            raise DeviceGone(
+                f"sim: {operation} of port {port}: there is none; ports are 1-{len(self._numbers)}",
+                operation=operation,
+                span=port,
+                driver="sim",
+            ) from None
+
+    def _info(self, request: Request, _: Empty) -> None:
+        request.reply(
+            messages.CardInfo(
+                protocol=messages.PROTOCOL,
+                version=dahdi_py.__version__,
+                pid=os.getpid(),
+                started_ns=self._started_ns,
+                tick_ms=self._spec.tick_ms,
+                ports=len(self._numbers),
+            )
+        )
+
+    def _list_spans(self, request: Request, _: Empty) -> None:
+        request.reply(messages.CardSpans(spans=[self._span(port) for port in self._numbers]))
+
+    def _span(self, port: str) -> messages.CardSpan:
+        number = self._numbers[port]
+        kind, settings = self._spec.ports[number - 1], self._settings[number - 1]
+        return messages.CardSpan(
+            port=port,
+            number=number,
+            type=kind.value,
+            timeslots=len(kind.timeslots),
+            framing=settings.framing.value,
+            coding=settings.coding.value,
+            crc4=settings.crc4,
+            timing=settings.timing,
+            build_out=settings.build_out,
+            law=settings.law.value,
+            bchannels=list(settings.bchannels),
+            dchannel=settings.dchannel,
+            running=self._running[number - 1],
+            cable=str(self._card.cabled_to(number) or ""),
+        )
+
+    def _configure(self, request: Request, wanted: messages.CardConfigureRequest) -> None:
+        number = self._number(wanted.port, "configure")
+        kind, before = self._spec.ports[number - 1], self._settings[number - 1]
+        after = _asked(wanted, kind, before)
+        check_line(wanted.port, kind, after)
+        written = before.differences(after)
+        if written:
+            self._refuse_if_open(number, wanted.port, "configure", wanted.force)
+            self._card.configure(number, after.bchannels, after.dchannel, after.law, force=wanted.force)
+            self._settings[number - 1] = after
+        request.reply(messages.CardConfigureReply(written=written))
+
+    def _refuse_if_open(self, number: int, port: str, operation: str, force: bool) -> None:
+        if not force and (held := self._card.held(number)):
+            raise DeviceBusy(
+                f"sim: {operation} of port {port}: timeslots {', '.join(map(str, held))} are open",
+                operation=operation,
+                span=port,
+                driver="sim",
+            )
+
+    def _startup(self, request: Request, wanted: messages.CardPortRequest) -> None:
+        self._run(self._number(wanted.port, "startup"), True)
+        request.reply(_EMPTY)
+
+    def _shutdown(self, request: Request, wanted: messages.CardShutdownRequest) -> None:
+        number = self._number(wanted.port, "shutdown")
+        self._refuse_if_open(number, wanted.port, "shutdown", wanted.force)
+        self._run(number, False)
+        request.reply(_EMPTY)
+
+    def _run(self, number: int, running: bool) -> None:
+        self._card.run_port(number, running)
+        self._running[number - 1] = running
+
+    def _status(self, request: Request, wanted: messages.CardPortRequest) -> None:
+        number = self._number(wanted.port, "status")
+        seen = self._card.status(number)
+        request.reply(
+            messages.CardStatus(
+                port=wanted.port,
+                alarms=int(seen.alarms),
+                words=seen.alarms.words(),
+                held=list(self._card.held(number)),
+                slips=seen.slips,
+                overruns=seen.overruns,
+                underruns=seen.underruns,
+                cut=seen.cut,
+                hdlc=messages.CardHdlc(sent=seen.hdlc_sent, **seen.hdlc._asdict()),
+            )
+        )
+
+    def _open_timeslot(self, request: Request, wanted: messages.CardOpenRequest) -> None:
+        idle_octet = self._idle_octets.get(wanted.law)
+        if idle_octet is None or wanted.mode not in ("voice", "data", "hdlc"):
+            raise _unsupported("open timeslot", wanted.port, f"law {wanted.law!r}, mode {wanted.mode!r}")
+        fd, depth = self._card.open_timeslot(
+            self._number(wanted.port, "open timeslot"),
+            wanted.timeslot,
+            idle_octet,
+            hdlc=wanted.mode == Mode.HDLC,
+            chunk=wanted.chunk,
+            depth=wanted.depth,
+        )
+        request.reply(messages.CardOpenReply(chunk=wanted.chunk, depth=depth), fds=(fd,))
+
+    def _open_dchannel(self, request: Request, wanted: messages.CardDchannelRequest) -> None:
+        fd = self._card.open_dchannel(self._number(wanted.port, "open D-channel"), wanted.timeslot)
+        request.reply(messages.CardDchannelReply(), fds=(fd,))
+
+    def _monitor(self, request: Request, _: Empty) -> None:
+        self._monitors[request.peer.id] = request
+        request.reply(messages.CardNews(ports=list(self._numbers)), continues=True)
+
+    def _cable(self, request: Request, wanted: messages.CardCableRequest) -> None:
+        self._card.cable(self._number(wanted.a, "cable"), self._number(wanted.b, "cable"))
+        request.reply(_EMPTY)
+
+    def _uncable(self, request: Request, wanted: messages.CardPortRequest) -> None:
+        self._card.uncable(self._number(wanted.port, "uncable"))
+        request.reply(_EMPTY)
+
+
+def _asked(wanted: messages.CardConfigureRequest, kind: LineType, before: PortSettings) -> PortSettings:
+    if wanted.type != kind:
+        raise _unsupported("configure", wanted.port, f"it is {kind}, not {wanted.type}")
+    changes: dict[str, Any] = {}
+    for name, type_ in _SCALARS.items():
+        if (value := getattr(wanted, name)) is not None:
+            changes[name] = _value(type_, value, wanted.port, name)
+    if wanted.bchannels is not None:
+        changes["bchannels"] = tuple(Timeslot(timeslot) for timeslot in sorted(set(wanted.bchannels)))
+    if wanted.dchannel is not None:
+        changes["dchannel"] = Timeslot(wanted.dchannel) if wanted.dchannel else None
+    return before.with_changes(changes)
+
+
+def _value(type_: Callable[[Any], Any], value: Any, port: str, name: str) -> Any:
+    try:
+        return type_(value)
+    except ValueError:
+        raise _unsupported("configure", port, f"{name} {value!r}") from None
+
+
+def _unsupported(operation: str, port: str, why: str) -> Unsupported:
+    return Unsupported(f"sim: {operation} of port {port}: {why}", operation=operation, span=port, driver="sim")

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`org.dahdipy.Card`: what a line host asks of the simulated card, and what a test does to its cables. Internal."""
+
+from __future__ import annotations
+
+from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
+
+PROTOCOL = 1
+
+
+class CardInfo(Record):
+    """The card's process.
+
+    Attributes:
+        started_ns: CLOCK_MONOTONIC of its start, ns; differs after a restart, when every setting is gone.
+        tick_ms: How often frames move, ms.
+    """
+
+    protocol: int
+    version: str
+    pid: int
+    started_ns: int
+    tick_ms: int
+    ports: int
+
+
+class CardSpan(Record):
+    """A port and its settings.
+
+    Attributes:
+        cable: The port at the other end of the cable, empty for none.
+        bchannels: Timeslots configured as B-channels.
+        dchannel: Timeslot configured as D-channel, None for none.
+    """
+
+    port: str
+    number: int
+    type: str
+    timeslots: int
+    framing: str
+    coding: str
+    crc4: bool
+    timing: int
+    build_out: int
+    law: str
+    bchannels: list[int]
+    dchannel: int | None
+    running: bool
+    cable: str
+
+
+class CardSpans(Record):
+    """Every port, in order."""
+
+    spans: list[CardSpan]
+
+
+class CardConfigureRequest(Request):
+    """The port's settings become these, what is left out stays; `DeviceBusy` if it is open and not forced.
+
+    Attributes:
+        type: The port's line type, which cannot change.
+        dchannel: 0 for none.
+    """
+
+    port: str
+    type: str
+    framing: str | None = None
+    coding: str | None = None
+    crc4: bool | None = None
+    timing: int | None = None
+    build_out: int | None = None
+    law: str | None = None
+    bchannels: list[int] | None = None
+    dchannel: int | None = None
+    force: bool = False
+
+
+class CardConfigureReply(Record):
+    """Names of the settings that were written."""
+
+    written: list[str]
+
+
+class CardPortRequest(Request):
+    """Names a port."""
+
+    port: str
+
+
+class CardShutdownRequest(Request):
+    """The port stops; refused with `DeviceBusy` while a timeslot is open, unless forced."""
+
+    port: str
+    force: bool = False
+
+
+class CardHdlc(Record):
+    """What the port's HDLC receivers saw since the card's start, and frames sent."""
+
+    sent: int
+    frames: int
+    fcs_errors: int
+    aborts: int
+    overlong: int
+    misaligned: int
+    shorts: int
+
+
+class CardStatus(Record):
+    """A port at this moment; counts since the card's start.
+
+    Attributes:
+        alarms: Alarm bits as the received signal makes them (core.terms.Alarms).
+        held: Timeslots with an open descriptor, in any process.
+        slips: Frames lost because the card was late.
+        overruns: Blocks or frames dropped because a client did not read.
+        underruns: Idle octets sent because a client did not write.
+        cut: Writes longer than a block or frame may be.
+    """
+
+    port: str
+    alarms: int
+    words: list[str]
+    held: list[int]
+    slips: int
+    overruns: int
+    underruns: int
+    cut: int
+    hdlc: CardHdlc
+
+
+class CardOpenRequest(Request):
+    """A B-channel's octets (or frames, in mode hdlc) as a descriptor.
+
+    Attributes:
+        law: alaw or mulaw: what is sent while nothing is written.
+        mode: voice, data or hdlc.
+        chunk: Octets a read carries, 1-8192.
+        depth: Blocks queued each way, 2-32; chunk * depth at most 32768.
+    """
+
+    port: str
+    timeslot: int
+    law: str
+    mode: str = "voice"
+    chunk: int = 160
+    depth: int = 8
+
+
+class CardOpenReply(Record):
+    """What the descriptor (index 0) is."""
+
+    chunk: int
+    depth: int
+    fd: int = 0
+
+
+class CardDchannelRequest(Request):
+    """A D-channel's frames as a descriptor: one frame + 2 octets a read or write."""
+
+    port: str
+    timeslot: int
+
+
+class CardDchannelReply(Record):
+    """The descriptor (index 0)."""
+
+    fd: int = 0
+
+
+class CardNews(Record):
+    """Ports whose alarms changed; first, at once, every port."""
+
+    ports: list[str]
+
+
+class CardCableRequest(Request):
+    """Two ports of one line type, neither with a cable."""
+
+    a: str
+    b: str
+
+
+INTERFACE = Interface(
+    "org.dahdipy.Card",
+    "What a line host asks of the simulated card, and what a test does to its cables. Internal.",
+    (
+        Method("Info", Empty, CardInfo, doc="The card's process."),
+        Method("ListSpans", Empty, CardSpans, doc="Every port and its settings."),
+        Method("Configure", CardConfigureRequest, CardConfigureReply, role="operate", doc="Set a port's line."),
+        Method("Startup", CardPortRequest, Empty, role="operate", doc="The port transmits and receives."),
+        Method("Shutdown", CardShutdownRequest, Empty, role="operate", doc="The port stops."),
+        Method("Status", CardPortRequest, CardStatus, doc="Alarms and counters of a port."),
+        Method("OpenTimeslot", CardOpenRequest, CardOpenReply, role="operate", fds=True, doc="A B-channel."),
+        Method("OpenDchannel", CardDchannelRequest, CardDchannelReply, role="operate", fds=True, doc="A D-channel."),
+        Method("Monitor", Empty, CardNews, stream=True, doc="Which ports' alarms change."),
+        Method("Cable", CardCableRequest, Empty, role="operate", doc="Join two ports."),
+        Method("Uncable", CardPortRequest, Empty, role="operate", doc="Pull a port's cable."),
+    ),
+)
