@@ -11,11 +11,10 @@ from time import monotonic
 from types import TracebackType
 from typing import NoReturn, TypeVar
 
-import msgspec
-
 from dahdi_py.errors import DahdiPyError, Timeout, Unreachable
 from dahdi_py.wire.framing import (
     REPLY_LIMIT,
+    Parameters,
     Reader,
     ReplyMessage,
     close_all,
@@ -27,7 +26,7 @@ from dahdi_py.wire.framing import (
 from dahdi_py.wire.refusals import ProtocolError
 from dahdi_py.wire.replies import connect, decode_error, decode_reply
 
-R = TypeVar("R", bound=msgspec.Struct)
+R = TypeVar("R")
 
 
 class Connection:
@@ -68,7 +67,7 @@ class Connection:
             raise Unreachable(f"the connection to {self.path} is closed", path=self.path)
         return self._sock
 
-    def call(self, method: str, parameters: msgspec.Struct | None, reply_type: type[R], fds: Sequence[int] = ()) -> R:
+    def call(self, method: str, parameters: Parameters, reply_type: type[R], fds: Sequence[int] = ()) -> R:
         """The method's answer.
 
         Args:
@@ -84,13 +83,13 @@ class Connection:
         return reply
 
     def call_fds(
-        self, method: str, parameters: msgspec.Struct | None, reply_type: type[R], fds: Sequence[int] = ()
+        self, method: str, parameters: Parameters, reply_type: type[R], fds: Sequence[int] = ()
     ) -> tuple[R, list[int]]:
         """The method's answer and the descriptors that came with it; they are the caller's to close."""
         self._send(format_call(method, parameters, fds=len(fds)), fds)
         return self._decoded(method, self._receive(method, self._timeout), reply_type)
 
-    def stream(self, method: str, parameters: msgspec.Struct | None, reply_type: type[R]) -> Iterator[R]:
+    def stream(self, method: str, parameters: Parameters, reply_type: type[R]) -> Iterator[R]:
         """The method's answers as they come, for ever; the first must come within the timeout.
 
         The call is made at once. The connection is the stream's alone, and closed when the iterator is.

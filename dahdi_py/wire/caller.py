@@ -10,10 +10,8 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-import msgspec
-
 from dahdi_py.errors import DahdiPyError, Timeout, Unreachable
-from dahdi_py.wire.framing import REPLY_LIMIT, Reader, close_all, format_call, parse_reply, receive
+from dahdi_py.wire.framing import REPLY_LIMIT, Parameters, Reader, close_all, format_call, parse_reply, receive
 from dahdi_py.wire.loop import Loop, Timer, turn
 from dahdi_py.wire.output import Output
 from dahdi_py.wire.refusals import ProtocolError
@@ -29,9 +27,7 @@ _OUTPUT_MESSAGES = 1_000_000
 class _Pending:
     __slots__ = ("deadline", "method", "on_reply", "reply_type")
 
-    def __init__(
-        self, method: str, reply_type: type[msgspec.Struct], on_reply: OnReply, deadline: float | None
-    ) -> None:
+    def __init__(self, method: str, reply_type: type[Any], on_reply: OnReply, deadline: float | None) -> None:
         self.method = method
         self.reply_type = reply_type
         self.on_reply: OnReply | None = on_reply
@@ -94,8 +90,8 @@ class Caller:
     def call(
         self,
         method: str,
-        parameters: msgspec.Struct | None,
-        reply_type: type[msgspec.Struct],
+        parameters: Parameters,
+        reply_type: type[Any],
         on_reply: OnReply,
         *,
         more: bool = False,

@@ -12,8 +12,8 @@ import os
 import socket
 from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
 
@@ -31,6 +31,8 @@ DESCRIPTOR_LIMIT = 253
 _RECEIVE_OCTETS = 64 * 1024
 _ANCILLARY_OCTETS = socket.CMSG_SPACE(DESCRIPTOR_LIMIT * array("i").itemsize)
 
+Parameters = msgspec.Struct | msgspec.Raw | Mapping[str, Any] | None
+"""Of a call: typed, as JSON text, or by name."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=DESCRIPTOR_LIMIT)]
 
 NO_PARAMETERS = msgspec.Raw(b"{}")
@@ -94,7 +96,7 @@ def _reason(error: Exception) -> str:
 
 def format_call(
     method: str,
-    parameters: msgspec.Struct | msgspec.Raw | dict[str, object] | None,
+    parameters: Parameters,
     *,
     more: bool = False,
     oneway: bool = False,

@@ -18,11 +18,11 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.listener import check_path
 from dahdi_py.wire.refusals import ProtocolError
 
-R = TypeVar("R", bound=msgspec.Struct)
+R = TypeVar("R")
 
 
 @cache
-def _decoder(reply_type: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
+def _decoder(reply_type: type[Any]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(reply_type)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dahdi_py.errors import ChannelBusy, DahdiPyError
@@ -90,10 +91,8 @@ def test_a_stream_goes_on_until_its_iterator_is_closed(service: Service) -> None
 def test_a_wrong_call_is_refused_by_name_and_the_connection_goes_on(
     connection: Connection, method: str, parameters: bytes, expected: type[DahdiPyError], field: str | None
 ) -> None:
-    import msgspec
-
     with pytest.raises(expected) as caught:
-        connection.call(method, msgspec.Raw(parameters), Empty)  # type: ignore[arg-type]
+        connection.call(method, msgspec.Raw(parameters), Empty)
     assert type(caught.value) is expected
     if field is not None:
         assert field in caught.value.fields.values()
@@ -101,7 +100,5 @@ def test_a_wrong_call_is_refused_by_name_and_the_connection_goes_on(
 
 
 def test_a_null_member_is_one_left_out(connection: Connection) -> None:
-    import msgspec
-
     raw = msgspec.Raw(b'{"text":"a","times":null}')
-    assert connection.call("org.dahdipy.Test.Echo", raw, Echoed).text == "a"  # type: ignore[arg-type]
+    assert connection.call("org.dahdipy.Test.Echo", raw, Echoed).text == "a"
