@@ -119,7 +119,10 @@ def lint(result: Result) -> None:
 
 
 def types(result: Result) -> None:
-    steps(result, {"mypy": [PYTHON, "-m", "mypy"]})
+    commands = {"mypy": [PYTHON, "-m", "mypy"]}
+    if examples := [str(path) for path in sorted((ROOT / "docs").rglob("*.py"))]:
+        commands["mypy docs"] = [PYTHON, "-m", "mypy", *examples]
+    steps(result, commands)
 
 
 def native(result: Result) -> None:
