@@ -161,6 +161,11 @@ class Pump(CommandQueue):
         self._enter()
         self._check(lib.pump_join(self._pump, one, other))
 
+    def part(self, dchannel: int) -> None:
+        """Cut the cable in memory at a D-channel; both ends are unattached afterwards."""
+        self._enter()
+        self._check(lib.pump_part(self._pump, dchannel))
+
     def tap(self, dchannel: int, on: bool = True) -> None:
         """Report every frame of a D-channel as `Frame`, as it is on the line."""
         self._enter()

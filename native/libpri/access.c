@@ -32,6 +32,15 @@ int pump_join(struct pump *pump, unsigned one, unsigned other) {
     return 0;
 }
 
+int pump_part(struct pump *pump, unsigned number) {
+    struct dchannel *dchannel = pump_dchannel(pump, number);
+    if (!dchannel || !dchannel->peer)
+        return -EINVAL;
+    dchannel->peer->peer = NULL;
+    dchannel->peer = NULL;
+    return 0;
+}
+
 int pump_tap(struct pump *pump, unsigned number, int on) {
     struct dchannel *dchannel = pump_dchannel(pump, number);
     if (!dchannel)

@@ -121,7 +121,7 @@ void call_note(struct call_table *table, struct call *call, const struct q931_me
     if (call->moments < MOMENTS_MAX)
         call->timeline[call->moments++] = (struct moment){now, message->type, (uint8_t)direction, cause, location, 0};
     if (direction == DIRECTION_IN)
-        call->answered_by_peer = true;
+        call->heard++;
     if (!is_clearing(message->type))
         return;
     if (!call->clearing) {

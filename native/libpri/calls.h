@@ -36,7 +36,6 @@ struct call {
     uint64_t handle;
     uint16_t reference;
     bool outgoing;
-    bool answered_by_peer; // any message of the peer's has come
     bool clearing;         // a clearing message has gone either way
     bool hung_up;          // we have told libpri to clear
     bool released;         // RELEASE COMPLETE has gone either way
@@ -44,6 +43,7 @@ struct call {
     uint8_t libpri_cause, clear_cause, clear_location;
     enum cleared_by cleared_by;
     int channel;
+    unsigned heard; // messages of the peer's
     unsigned moments;
     struct moment timeline[MOMENTS_MAX];
 };

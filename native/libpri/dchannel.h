@@ -36,6 +36,7 @@ struct call;
     X(neutral_setup_flag)                                                                                              \
     X(neutral_setup_repeated)                                                                                          \
     X(neutral_global_reference)                                                                                        \
+    X(neutral_no_call)                                                                                                 \
     X(neutral_status_null)                                                                                             \
     X(neutral_status_enquiry)                                                                                          \
     X(neutral_restart)                                                                                                 \

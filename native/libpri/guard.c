@@ -49,8 +49,6 @@ static bool over_rate(struct dchannel *dchannel) {
 static int judge_setup(struct dchannel *dchannel, const struct q931_message *message, const struct call *call) {
     if (message->from_destination) // Q.931 5.8.3.2 d
         return COUNT_neutral_setup_flag;
-    if (message->reference == REFERENCE_GLOBAL)
-        return COUNT_neutral_global_reference;
     if (call) // Q.931 5.8.3.2 e
         return COUNT_neutral_setup_repeated;
     if (dchannel->call_count >= CALLS_PER_DCHANNEL)
@@ -62,7 +60,7 @@ static int judge_setup(struct dchannel *dchannel, const struct q931_message *mes
 static int judge_restart(const struct q931_message *message) {
     struct q931_element channel = q931_find(message, Q931_IE_ID_CHANNEL);
     struct q931_element indicator = q931_find(message, Q931_IE_ID_RESTART_INDICATOR);
-    if (message->reference != REFERENCE_GLOBAL || !indicator.content || indicator.length < 1)
+    if (!indicator.content || indicator.length < 1)
         return COUNT_neutral_restart;
     if ((indicator.content[0] & 0x07) != RESTART_INDICATED_CHANNELS)
         return GUARD_PASS;
@@ -85,26 +83,52 @@ static int judge_protocol(const struct dchannel *dchannel, const struct q931_mes
     return COUNT_neutral_protocol;
 }
 
-static int judge_message(struct dchannel *dchannel, const struct q931_message *message, const struct call *call) {
+// Q.931 5.8.3.2 f.
+static int judge_global(const struct q931_message *message) {
     switch (message->type) {
-    case Q931_TYPE_SETUP:
-        return judge_setup(dchannel, message, call);
     case Q931_TYPE_RESTART:
         return judge_restart(message);
+    case Q931_TYPE_RESTART_ACKNOWLEDGE:
+    case Q931_TYPE_STATUS:
+        return GUARD_PASS;
+    default:
+        return COUNT_neutral_global_reference;
+    }
+}
+
+// Q.931 5.8.3.2 a-c. These libpri answers by the book whatever is in them; of others it may make a record and keep it.
+static int judge_no_call(const struct q931_message *message) {
+    switch (message->type) {
     case Q931_TYPE_DISCONNECT:
     case Q931_TYPE_RELEASE:
     case Q931_TYPE_RELEASE_COMPLETE:
-        return message->reference == REFERENCE_GLOBAL ? COUNT_neutral_global_reference : GUARD_PASS;
+    case Q931_TYPE_STATUS_ENQUIRY:
+        return GUARD_PASS;
     case Q931_TYPE_STATUS: { // Q.931 5.8.11: state 0 for a call we do not have is the end of the matter
         struct q931_element state = q931_find(message, Q931_IE_ID_CALL_STATE);
         bool null_state = state.content && state.length >= 1 && (state.content[0] & 0x3f) == 0;
-        return !call && null_state ? COUNT_neutral_status_null : GUARD_PASS;
+        return null_state ? COUNT_neutral_status_null : COUNT_neutral_no_call;
     }
-    case Q931_TYPE_STATUS_ENQUIRY: // libpri's answer in U1 would stop the repetition of our SETUP
-        return call && call->outgoing && !call->answered_by_peer ? COUNT_neutral_status_enquiry : GUARD_PASS;
     default:
-        return GUARD_PASS;
+        return COUNT_neutral_no_call;
     }
+}
+
+static int judge_message(struct dchannel *dchannel, const struct q931_message *message, const struct call *call) {
+    if (message->type & 0x80) // Q.931 4.4: reserved; libpri would not see the difference
+        return COUNT_neutral_header;
+    if (message->reference == REFERENCE_GLOBAL)
+        return judge_global(message);
+    if (message->type == Q931_TYPE_SETUP)
+        return judge_setup(dchannel, message, call);
+    if (!call)
+        return judge_no_call(message);
+    if (message->type == Q931_TYPE_RESTART)
+        return COUNT_neutral_restart;
+    // libpri's answer in U1 would stop the repetition of our SETUP.
+    if (message->type == Q931_TYPE_STATUS_ENQUIRY && call->outgoing && !call->heard)
+        return COUNT_neutral_status_enquiry;
+    return GUARD_PASS;
 }
 
 int guard_layer3(struct dchannel *dchannel, const struct lapd_frame *frame, struct q931_message *message,

@@ -18,10 +18,27 @@ static void tap(struct dchannel *dchannel, const uint8_t *octets, int length, en
     event_close(&dchannel->pump->events);
 }
 
+static void cut(struct frame_slot *slot, int information_length) {
+    slot->length = (uint16_t)(LAPD_HEADER + information_length + FCS_OCTETS);
+    memset(slot->octets + LAPD_HEADER + information_length, 0, FCS_OCTETS);
+}
+
 static void neutralise(struct frame_slot *slot) {
     memcpy(slot->octets + LAPD_HEADER, neutral_content, sizeof neutral_content);
-    memset(slot->octets + LAPD_HEADER + sizeof neutral_content, 0, FCS_OCTETS);
-    slot->length = LAPD_HEADER + sizeof neutral_content + FCS_OCTETS;
+    cut(slot, sizeof neutral_content);
+}
+
+// What libpri answers with RELEASE COMPLETE and forgets: STATUS ENQUIRY without elements (cause 81, Q.931 5.8.3.2 a),
+// and for STATUS one of any state but 0 (cause 101, 5.8.11).
+static void leave_bare(struct frame_slot *slot, const struct q931_message *message) {
+    static const uint8_t status[] = {Q931_IE_ID_CAUSE, 2, 0x80, 0xe5, Q931_IE_ID_CALL_STATE, 1, 10};
+    uint8_t *elements = slot->octets + LAPD_HEADER + 3 + message->reference_length;
+    bool is_status = message->type == Q931_TYPE_STATUS;
+    if (is_status)
+        memcpy(elements, status, sizeof status);
+    else
+        elements[-1] = Q931_TYPE_STATUS_ENQUIRY;
+    cut(slot, 3 + message->reference_length + (is_status ? (int)sizeof status : 0));
 }
 
 // Judges an I frame that libpri will take, and enters its message in its call's timeline.
@@ -32,7 +49,10 @@ static void take_message(struct dchannel *dchannel, struct frame_slot *slot, con
     int verdict = guard_layer3(dchannel, frame, &message, call);
     if (verdict != GUARD_PASS) {
         dchannel->counters[verdict]++;
-        neutralise(slot);
+        if (verdict == COUNT_neutral_no_call)
+            leave_bare(slot, &message);
+        else
+            neutralise(slot);
         *call = NULL;
         return;
     }

@@ -39,6 +39,7 @@ struct dchannel *pump_dchannel(struct pump *pump, unsigned number); // NULL: no 
 int pump_attach(struct pump *pump, unsigned number, int fd);
 int pump_kick(struct pump *pump, unsigned number);
 int pump_join(struct pump *pump, unsigned one, unsigned other);
+int pump_part(struct pump *pump, unsigned number); // cuts the cable in memory
 int pump_tap(struct pump *pump, unsigned number, int on);
 int pump_inject(struct pump *pump, unsigned number, const uint8_t *octets, size_t length);
 int pump_take_sent(struct pump *pump, unsigned number, uint8_t *octets); // length without FCS; 0: none

@@ -107,6 +107,8 @@ static struct call *take_ring(struct dchannel *dchannel, pri_event *event, struc
 
 static struct call *take_progress(struct dchannel *dchannel, enum event_kind kind, const pri_event_proceeding *event) {
     struct call *call = call_by_pointer(&dchannel->pump->calls, event->call);
+    if (!call)
+        return NULL;
     struct event_header header = header_for(dchannel, call, kind, event->channel);
     header.a = event->progressmask;
     header.b = kind == EVENT_PROGRESS ? event->cause : -1;
@@ -116,6 +118,8 @@ static struct call *take_progress(struct dchannel *dchannel, enum event_kind kin
 
 static struct call *take_answer(struct dchannel *dchannel, enum event_kind kind, const pri_event_answer *event) {
     struct call *call = call_by_pointer(&dchannel->pump->calls, event->call);
+    if (!call)
+        return NULL;
     struct event_header header = header_for(dchannel, call, kind, event->channel);
     header.a = event->progressmask;
     put_event(header, event->useruserinfo, event->subcmds, dchannel);
@@ -131,8 +135,14 @@ static struct call *take_clearing(struct dchannel *dchannel, const pri_event_han
         struct event_header header = header_for(dchannel, call, EVENT_HANGUP_REQUEST, event->channel);
         header.a = event->cause;
         header.b = call->clear_location;
-        header.c = dchannel->in_band;
+        // In answer to SETUP itself DISCONNECT does not stop libpri's T303, whose end would forget the call unreleased.
+        bool first_answer = call->outgoing && call->heard == 1;
+        header.c = dchannel->in_band && !first_answer;
         put_event(header, event->useruserinfo, event->subcmds, dchannel);
+        if (first_answer && !call->hung_up) {
+            call->hung_up = true;
+            pri_hangup(dchannel->pri, event->call, event->cause);
+        }
     } else if (event->e == PRI_EVENT_HANGUP)
         pri_hangup(dchannel->pri, event->call, event->cause); // else libpri keeps the record for ever
     return call;
@@ -142,6 +152,8 @@ static struct call *take_digits(struct dchannel *dchannel, enum event_kind kind,
                                 const char *digits, int complete, const struct pri_subcommands *subcommands) {
     struct call *call = call_by_pointer(&dchannel->pump->calls, libpri_call);
     struct event_buffer *events = &dchannel->pump->events;
+    if (!call)
+        return NULL;
     struct event_header header = header_for(dchannel, call, kind, channel);
     header.a = complete;
     event_open(events, &header);
@@ -153,17 +165,26 @@ static struct call *take_digits(struct dchannel *dchannel, enum event_kind kind,
 
 static struct call *take_plain(struct dchannel *dchannel, enum event_kind kind, q931_call *libpri_call, int channel,
                                int a, const struct pri_subcommands *subcommands) {
-    struct call *call = libpri_call ? call_by_pointer(&dchannel->pump->calls, libpri_call) : NULL;
+    struct call *call = call_by_pointer(&dchannel->pump->calls, libpri_call);
+    if (!call)
+        return NULL;
     struct event_header header = header_for(dchannel, call, kind, channel);
     header.a = a;
     put_event(header, NULL, subcommands, dchannel);
     return call;
 }
 
+static struct call *take_channel(struct dchannel *dchannel, enum event_kind kind, int channel, int status) {
+    struct event_header header = header_for(dchannel, NULL, kind, channel);
+    header.a = status;
+    put_event(header, NULL, NULL, dchannel);
+    return NULL;
+}
+
 // Up and down come from the link observer; libpri reports them late, twice, and for SERVICE messages too.
 static void take_dchannel(struct dchannel *dchannel, int status) {
     if (dchannel->in_maintenance)
-        take_plain(dchannel, EVENT_SERVICE, NULL, -1, status, NULL);
+        take_channel(dchannel, EVENT_SERVICE, -1, status);
 }
 
 static void take_config_error(struct dchannel *dchannel, const pri_event_error *event) {
@@ -217,14 +238,13 @@ struct call *translate(struct dchannel *dchannel, pri_event *event, struct call 
         return take_plain(dchannel, EVENT_FACILITY, event->facility.call, event->facility.channel, 0,
                           event->facility.subcmds);
     case PRI_EVENT_RESTART:
-        return take_plain(dchannel, EVENT_RESTART, NULL, event->restart.channel, 0, NULL);
+        return take_channel(dchannel, EVENT_RESTART, event->restart.channel, 0);
     case PRI_EVENT_RESTART_ACK:
-        return take_plain(dchannel, EVENT_RESTART_ACK, NULL, event->restartack.channel, 0, NULL);
+        return take_channel(dchannel, EVENT_RESTART_ACK, event->restartack.channel, 0);
     case PRI_EVENT_SERVICE:
-        return take_plain(dchannel, EVENT_SERVICE, NULL, event->service.channel, event->service.changestatus, NULL);
+        return take_channel(dchannel, EVENT_SERVICE, event->service.channel, event->service.changestatus);
     case PRI_EVENT_SERVICE_ACK:
-        return take_plain(dchannel, EVENT_SERVICE_ACK, NULL, event->service_ack.channel,
-                          event->service_ack.changestatus, NULL);
+        return take_channel(dchannel, EVENT_SERVICE_ACK, event->service_ack.channel, event->service_ack.changestatus);
     default: // hold, retrieve and the rest are never enabled
         return NULL;
     }
