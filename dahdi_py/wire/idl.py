@@ -20,11 +20,13 @@ from msgspec import inspect as types
 
 from dahdi_py.errors import BY_CODE, DahdiPyError
 from dahdi_py.wire.interface import Interface, Method
+from dahdi_py.wire.refusals import WIRE_ERRORS
 
 ERRORS = Interface("org.dahdipy", "Errors that any method may answer with; each says in `message` what was wrong.", ())
 """The interface that has no methods, only every error."""
 
 _LINE = 110
+_LICENCE = "# SPDX-License-Identifier: GPL-2.0-or-later\n\n"
 _PLAIN: dict[type[types.Type], str] = {
     types.BoolType: "bool",
     types.IntType: "int",
@@ -66,9 +68,9 @@ def describe(interface: Interface, errors: Iterable[type[DahdiPyError]] = ()) ->
 
 def _method(method: Method) -> str:
     doc = method.doc
-    for struct in (method.params, method.reply):
-        if fields := struct.__struct_fields__:
-            doc += f"\n\n{'Takes' if struct is method.params else 'Gives'}: {inspect.getdoc(struct)}" if fields else ""
+    for word, struct in (("Takes", method.params), ("Gives", method.reply)):
+        if struct.__struct_fields__:
+            doc += f"\n\n{word}: {inspect.getdoc(struct)}"
     if method.stream:
         doc += "\n\nCall with more: answers until the connection is closed."
     if method.fds:
@@ -168,7 +170,8 @@ def _named(classes: set[type]) -> dict[str, types.StructType | types.EnumType]:
 
 def own_errors() -> list[type[DahdiPyError]]:
     """Every error named `org.dahdipy.*`, by name."""
-    return sorted((cls for code, cls in BY_CODE.items() if code.startswith("org.dahdipy.")), key=lambda cls: cls.code)
+    own = {cls for cls in (*BY_CODE.values(), *WIRE_ERRORS) if cls.code.startswith(f"{ERRORS.name}.")}
+    return sorted(own, key=lambda cls: cls.code)
 
 
 def interfaces() -> list[Interface]:
@@ -186,11 +189,21 @@ def files() -> dict[Path, str]:
     """The shipped files and what each must contain."""
     folder = Path(__file__).parent
     return {
-        folder / f"{interface.name}.varlink": describe(interface, own_errors() if interface is ERRORS else ())
+        folder / f"{interface.name}.varlink": _LICENCE
+        + describe(interface, own_errors() if interface is ERRORS else ())
         for interface in interfaces()
     }
 
 
-if __name__ == "__main__":
-    for path, text in files().items():
+def main() -> None:
+    """The shipped files say what the types say; files of interfaces that are no more are gone."""
+    wanted = files()
+    for path in Path(__file__).parent.glob("*.varlink"):
+        if path not in wanted:
+            path.unlink()
+    for path, text in wanted.items():
         path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

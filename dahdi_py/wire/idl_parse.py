@@ -80,7 +80,7 @@ class _Parser:
             if found["comment"] is not None:
                 comment += found["comment"].removeprefix(" ") + "\n"
             elif found["space"] is not None:
-                if found["space"].count("\n") > 1:
+                if "\n" in found["space"]:
                     comment = ""
             else:
                 self._tokens.append((found[0], at, comment.rstrip("\n")))

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.connection import Request
 from dahdi_py.wire.dispatch import Handler
-from dahdi_py.wire.idl import describe
+from dahdi_py.wire.idl import ERRORS, describe, own_errors
 from dahdi_py.wire.interface import Empty, Interface, Method, Record
 from dahdi_py.wire.interface import Request as Parameters
 from dahdi_py.wire.refusals import VARLINK_ERRORS, InterfaceNotFound
@@ -45,6 +46,12 @@ INTERFACE = Interface(
 )
 
 
+def _errors(interface: Interface) -> Iterable[type[DahdiPyError]]:
+    if interface is INTERFACE:
+        return VARLINK_ERRORS
+    return own_errors() if interface is ERRORS else ()
+
+
 def handlers(interfaces: Mapping[str, Interface], version: str) -> dict[str, Handler]:
     """The handlers of `INTERFACE` for a service that has these interfaces."""
 
@@ -57,7 +64,6 @@ def handlers(interfaces: Mapping[str, Interface], version: str) -> dict[str, Han
         interface = interfaces.get(parameters.interface)
         if interface is None:
             raise InterfaceNotFound(f"no interface {parameters.interface!r} here", interface=parameters.interface)
-        errors = VARLINK_ERRORS if interface is INTERFACE else ()
-        request.reply(Description(description=describe(interface, errors)))
+        request.reply(Description(description=describe(interface, _errors(interface))))
 
     return {"GetInfo": get_info, "GetInterfaceDescription": get_description}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +20,14 @@ from dahdi_py.wire.refusals import ProtocolError
 R = TypeVar("R")
 
 
-@cache
-def _decoder(reply_type: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(reply_type)
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(reply_type: Any) -> msgspec.json.Decoder[Any]:
+    decoder = _decoders.get(reply_type)
+    if decoder is None:
+        decoder = _decoders[reply_type] = msgspec.json.Decoder(reply_type)
+    return decoder
 
 
 def decode_reply(method: str, reply: ReplyMessage, reply_type: type[R]) -> R:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dahdi_py
 from dahdi_py.errors import AccessError
-from dahdi_py.wire import introspection
+from dahdi_py.wire import idl, introspection
 from dahdi_py.wire.connection import Connection, Hooks, Limits, Peer, Request
 from dahdi_py.wire.dispatch import Handler, Routes
 from dahdi_py.wire.framing import format_error
@@ -77,6 +77,7 @@ class Server:
         self._last_id = 0
         self._complained = False
         self._routes.add(introspection.INTERFACE, introspection.handlers(self._routes.interfaces, dahdi_py.__version__))
+        self._routes.add(idl.ERRORS, {})
         self._listener = Listener(
             loop,
             self.path,
