@@ -119,15 +119,14 @@ static int configure(struct port *port, const uint8_t *kinds, uint8_t idle_octet
         if (kinds[i] != (uint8_t)port->slots[i].kind && !force && timeslot_held(&port->slots[i]))
             return -EBUSY;
     }
-    port->idle_octet = idle_octet;
     for (int i = 1; port_has(port, i); i++) {
         struct timeslot *ts = &port->slots[i];
         if (kinds[i] != (uint8_t)ts->kind)
             timeslot_close(ts);
         ts->kind = (enum timeslot_kind)kinds[i];
-        if (ts->fd < 0)
-            ts->idle_octet = idle_octet;
+        ts->idle_octet = idle_octet;
     }
+    port_refresh(port);
     return 0;
 }
 
@@ -159,11 +158,11 @@ static int open_kind(struct card *card, int port, int timeslot, enum timeslot_ki
     return result;
 }
 
-int card_open_timeslot(struct card *card, int port, int timeslot, bool hdlc, uint8_t idle_octet, int chunk,
+int card_open_timeslot(struct card *card, int port, int timeslot, bool hdlc, uint8_t fill_octet, int chunk,
                        int *depth) {
     if (chunk < 1 || *depth < 1)
         return -EINVAL;
-    struct timeslot_media media = {hdlc, idle_octet, (size_t)chunk, (size_t)*depth};
+    struct timeslot_media media = {hdlc, fill_octet, (size_t)chunk, (size_t)*depth};
     int result = open_kind(card, port, timeslot, TIMESLOT_CLEAR, &media);
     *depth = (int)media.depth;
     return result;

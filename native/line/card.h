@@ -45,7 +45,7 @@ int card_configure(struct card *card, int port, const uint8_t *kinds, uint8_t id
 int card_run_port(struct card *card, int port, bool running);
 /* A timeslot's descriptor for the client; *depth comes back as it is. EBUSY while an earlier one is open somewhere,
  * ENXIO when it is not configured as a B-channel. */
-int card_open_timeslot(struct card *card, int port, int timeslot, bool hdlc, uint8_t idle_octet, int chunk, int *depth);
+int card_open_timeslot(struct card *card, int port, int timeslot, bool hdlc, uint8_t fill_octet, int chunk, int *depth);
 /* A D-channel's descriptor; ENXIO when the timeslot is not configured as one. */
 int card_open_dchannel(struct card *card, int port, int timeslot);
 /* Timeslots open in any process, one bit each. */

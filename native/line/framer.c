@@ -43,15 +43,16 @@ static size_t slots_end(const struct framer *framer) {
     return framer->type == LINE_T1 ? 25 : 32;
 }
 
-void framer_send(struct framer *framer, slot_octets slots, line_signal line, size_t n) {
+void framer_send(struct framer *framer, slot_octets slots, uint32_t changed, line_signal line, size_t n) {
     framing(framer, slots[0], n);
-    for (size_t frame = 0; frame < n; frame += 8) {
-        for (size_t slot = first_slot(framer); slot < slots_end(framer); slot += 8)
-            transpose(&slots[slot][frame], TICK_FRAMES_MAX, &line[frame][slot], FRAME_SPAN);
-        if (framer->type == LINE_T1)
-            for (size_t i = frame; i < frame + 8; i++)
-                line[i][0] = slots[0][i];
-    }
+    changed |= framer->type == LINE_E1; /* timeslot 0 */
+    for (size_t slot = first_slot(framer); slot < slots_end(framer); slot += 8)
+        if (changed >> slot & 0xFF)
+            for (size_t frame = 0; frame < n; frame += 8)
+                transpose(&slots[slot][frame], TICK_FRAMES_MAX, &line[frame][slot], FRAME_SPAN);
+    if (framer->type == LINE_T1)
+        for (size_t frame = 0; frame < n; frame++)
+            line[frame][0] = slots[0][frame];
 }
 
 /* Loss of signal: no pulse for longer than any framed signal has none. Source: G.775 (LOS). */
@@ -66,14 +67,15 @@ static bool any_pulse(const line_signal line, size_t n) {
     return false;
 }
 
-void framer_receive(struct framer *framer, const line_signal line, slot_octets slots, size_t n) {
+void framer_receive(struct framer *framer, const line_signal line, slot_octets slots, uint32_t wanted, size_t n) {
     if (!any_pulse(line, n)) {
         framer->alarms = ALARM_LOS | ALARM_RED;
         memset(slots, 0xFF, sizeof(slot_octets));
         return;
     }
     framer->alarms = 0;
-    for (size_t frame = 0; frame < n; frame += 8)
-        for (size_t slot = first_slot(framer); slot < slots_end(framer); slot += 8)
-            transpose(&line[frame][slot], FRAME_SPAN, &slots[slot][frame], TICK_FRAMES_MAX);
+    for (size_t slot = first_slot(framer); slot < slots_end(framer); slot += 8)
+        if (wanted >> slot & 0xFF)
+            for (size_t frame = 0; frame < n; frame += 8)
+                transpose(&line[frame][slot], FRAME_SPAN, &slots[slot][frame], TICK_FRAMES_MAX);
 }

@@ -33,9 +33,11 @@ struct framer {
 };
 
 void framer_init(struct framer *framer, enum line_type type);
-/* Frame n frames (a multiple of eight); slots[0] is the framer's own. */
-void framer_send(struct framer *framer, slot_octets slots, line_signal line, size_t n);
-/* Read n frames off the line: `alarms` follows from their bits, and without a signal the timeslots are all ones. */
-void framer_receive(struct framer *framer, const line_signal line, slot_octets slots, size_t n);
+/* Frame n frames (a multiple of eight); slots[0] is the framer's own. Timeslots outside the set `changed` stay on the
+ * line as they were, for most are idle most of the time. */
+void framer_send(struct framer *framer, slot_octets slots, uint32_t changed, line_signal line, size_t n);
+/* Read n frames off the line: `alarms` follows from their bits. At least the timeslots in the set `wanted` are read,
+ * all ones without a signal. */
+void framer_receive(struct framer *framer, const line_signal line, slot_octets slots, uint32_t wanted, size_t n);
 
 #endif

@@ -9,11 +9,19 @@ void port_init(struct port *port, enum line_type type) {
     memset(port, 0, sizeof *port);
     framer_init(&port->framer, type);
     port->alarms = ALARM_NOTOPEN | ALARM_RED;
-    port->idle_octet = type == LINE_E1 ? 0xD5 : 0xFF;
     for (size_t i = 0; i < TIMESLOTS; i++) {
         port->slots[i].fd = -1;
-        port->slots[i].idle_octet = port->idle_octet;
+        port->slots[i].idle_octet = type == LINE_E1 ? 0xD5 : 0xFF; /* G.711: A-law, mu-law */
+        port->slots[i].open_set = &port->open;
+        port->slots[i].bit = 1u << i;
     }
+    port_refresh(port);
+}
+
+void port_refresh(struct port *port) {
+    port->stale = 0;
+    for (int i = 1; port_has(port, i); i++)
+        port->stale |= 1u << i;
 }
 
 bool port_has(const struct port *port, int timeslot) {
@@ -23,12 +31,16 @@ bool port_has(const struct port *port, int timeslot) {
 void port_transmit(struct port *port, size_t n) {
     if (!port->running) {
         memset(port->out, 0, sizeof port->out);
+        port_refresh(port);
         return;
     }
-    slot_octets octets;
-    for (int i = 1; port_has(port, i); i++)
-        timeslot_transmit(&port->slots[i], octets[i], n);
-    framer_send(&port->framer, octets, port->out, n);
+    uint32_t changed = port->open | port->stale;
+    for (uint32_t left = changed; left; left &= left - 1) {
+        int i = __builtin_ctz(left);
+        timeslot_transmit(&port->slots[i], port->sending[i], n);
+    }
+    port->stale = port->open;
+    framer_send(&port->framer, port->sending, changed, port->out, n);
 }
 
 bool port_receive(struct port *port, size_t n) {
@@ -38,10 +50,12 @@ bool port_receive(struct port *port, size_t n) {
         return port->alarms != before;
     }
     slot_octets octets;
-    framer_receive(&port->framer, port->peer ? port->peer->out : no_signal, octets, n);
+    framer_receive(&port->framer, port->peer ? port->peer->out : no_signal, octets, port->open, n);
     port->alarms = port->framer.alarms;
-    for (int i = 1; port_has(port, i); i++)
+    for (uint32_t left = port->open; left; left &= left - 1) {
+        int i = __builtin_ctz(left);
         timeslot_receive(&port->slots[i], octets[i], n);
+    }
     return port->alarms != before;
 }
 

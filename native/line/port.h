@@ -11,9 +11,11 @@ struct port {
     struct timeslot slots[TIMESLOTS];
     struct port *peer; /* at the other end of the cable, or NULL */
     bool running;
+    uint32_t open;  /* timeslots with a descriptor, one bit each */
+    uint32_t stale; /* timeslots whose octets in `sending` and `out` are not those of a closed one */
     uint32_t alarms;
-    uint64_t slips; /* frames lost because the card was late */
-    uint8_t idle_octet;
+    uint64_t slips;      /* frames lost because the card was late */
+    slot_octets sending; /* closed timeslots stay in it as they are */
     line_signal out;
 };
 
@@ -29,6 +31,8 @@ struct port_status {
 };
 
 void port_init(struct port *port, enum line_type type);
+/* What a closed timeslot sends has changed, or the line has. */
+void port_refresh(struct port *port);
 bool port_has(const struct port *port, int timeslot);
 /* n frames leave for the cable. */
 void port_transmit(struct port *port, size_t n);

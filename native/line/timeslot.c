@@ -24,7 +24,7 @@ static int prepare(struct timeslot *ts, const struct timeslot_media *media) {
         hdlc_tx_init(&ts->link->tx, 0);
         hdlc_rx_init(&ts->link->rx, DCHANNEL_LIMIT);
     }
-    ts->idle_octet = media->idle_octet;
+    ts->fill_octet = media->fill_octet;
     ts->chunk = media->chunk;
     ts->rx_length = ts->tx_length = ts->tx_at = 0;
     ts->readable = false;
@@ -60,6 +60,7 @@ int timeslot_open(struct timeslot *ts, int epoll, struct timeslot_media *media) 
         return error;
     }
     ts->fd = ends[0];
+    *ts->open_set |= ts->bit;
     return ends[1];
 }
 
@@ -81,6 +82,7 @@ void timeslot_close(struct timeslot *ts) {
         keep_counts(ts);
     close(ts->fd);
     ts->fd = -1;
+    *ts->open_set &= ~ts->bit;
     discard(ts);
 }
 
@@ -121,7 +123,7 @@ static void transmit_octets(struct timeslot *ts, uint8_t *line, size_t n) {
         if (left == 0 && take_write(ts))
             continue;
         if (left == 0) {
-            memset(line, ts->idle_octet, n);
+            memset(line, ts->fill_octet, n);
             ts->counts.underruns += n;
             return;
         }

@@ -32,10 +32,13 @@ struct hdlc_link {
 };
 
 struct timeslot {
-    int fd; /* our end, -1 while closed */
+    int fd;             /* our end, -1 while closed */
+    uint32_t *open_set; /* of its port: one bit for each open timeslot */
+    uint32_t bit;       /* in it */
     enum timeslot_kind kind;
-    uint8_t idle_octet;
-    bool readable; /* the client may have written since the last EAGAIN */
+    uint8_t idle_octet; /* sent while closed */
+    uint8_t fill_octet; /* sent while open and nothing is written */
+    bool readable;      /* the client may have written since the last EAGAIN */
     struct hdlc_link *link;
     uint8_t *rx_block, *tx_block;
     size_t chunk, rx_length, tx_length, tx_at;
@@ -47,7 +50,7 @@ struct timeslot {
 /* How a descriptor is asked for; `depth` is in blocks and comes back as it is. */
 struct timeslot_media {
     bool hdlc;
-    uint8_t idle_octet;
+    uint8_t fill_octet;
     size_t chunk;
     size_t depth;
 };
