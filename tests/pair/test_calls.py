@@ -196,7 +196,7 @@ def test_overlap_digits_one_by_one(pair: Pair) -> None:
     digits = of_kind(InfoReceived, pair.pump.turn())
     assert [event.digits for event in digits] == ["0", "1"]
     pair.pump.proceeding(ring.handle)
-    assert only(Proceeding, pair.pump.turn())
+    assert only(Proceeding, pair.pump.turn()).handle == handle
     pair.pump.hangup(handle)
     assert only(HangupRequest, pair.pump.turn()).handle == ring.handle
     pair.clear(ring.handle)

@@ -88,7 +88,7 @@ def test_mutated_messages(node: Node, switch_type: SwitchType) -> None:
     assert peer.pump.timeline(own)
     for handle in [*answering.live, own]:
         peer.pump.hangup(handle)
-    ended = of_kind(Ended, peer.pump.turn() + peer.pump.advance(120 * SECOND))
+    ended = of_kind(Ended, peer.say(b"") + peer.pump.advance(120 * SECOND))
     assert {end.handle for end in ended} == answering.live | {own}
     assert "Total active-calls:0 " in peer.pump.info(peer.dchannel)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a broken or hostile peer sends never reaches libpri, and never costs the link or a call."""
 
+from collections.abc import Callable
+
 import pytest
 
 from dahdi_py.core.terms import Node, SwitchType
@@ -39,7 +41,7 @@ def assert_unharmed(peer: RawPeer, events: list[Event]) -> None:
     assert of_kind(DChannelDown, peer.pump.advance(2 * SECOND)) == []
 
 
-FRAMES = {
+FRAMES: dict[str, tuple[str, Callable[[RawPeer], bytes]]] = {
     "two octets": ("drop_short", lambda peer: b"\x02\x01"),
     "nothing": ("drop_short", lambda peer: b""),
     "I frame of 3 octets": ("drop_short", lambda peer: bytes((peer._command, 1, 0))),
@@ -133,7 +135,7 @@ def test_new_calls_are_limited_to_200_a_second(peer: RawPeer) -> None:
     assert len(rings) == 200
     assert peer.counted() == {"neutral_rate": 59}
     peer.pump.advance(SECOND)
-    assert only(Ring, peer.say(setup(300)))
+    assert only(Ring, peer.say(setup(300))).dchannel == peer.dchannel
 
 
 def test_restart_of_one_channel_and_of_the_interface(peer: RawPeer) -> None:

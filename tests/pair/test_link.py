@@ -56,10 +56,10 @@ def test_a_link_re_established_by_the_peer_is_reported_once() -> None:
 def test_a_disconnected_link_is_down_and_comes_back() -> None:
     peer = RawPeer()
     peer.inject(bytes((0x02, 0x01, 0x53)))
-    assert only(DChannelDown, peer.pump.turn())
+    assert only(DChannelDown, peer.pump.turn()).dchannel == peer.dchannel
     assert bytes((0x02, 0x01, 0x73)) in peer.pump.take_sent(peer.dchannel)
     peer.inject(bytes((0x02, 0x01, 0x7F)))
-    assert only(DChannelUp, peer.pump.advance(2 * SECOND))
+    assert only(DChannelUp, peer.pump.advance(2 * SECOND)).dchannel == peer.dchannel
 
 
 def test_numbers_wrap_at_128() -> None:
