@@ -75,6 +75,8 @@ static void on_event(struct dchannel *d, pri_event *e) {
         snprintf(data, sizeof data, "\"cause\":%d", e->hangup.cause);
         tell("call.ended", id, data);
         pri_hangup(d->pri, e->hangup.call, e->hangup.cause);
+        if (e->e == PRI_EVENT_HANGUP)
+            calls[id % CALLS].call = NULL;
         break;
     case PRI_EVENT_HANGUP_ACK:
         if ((id = of(e->hangup.call, d)))

@@ -30,6 +30,7 @@ static void place(struct dchannel *d, int channel) {
 }
 
 static void on_event(struct dchannel *d, pri_event *e) {
+    int channel;
     switch (e->e) {
     case PRI_EVENT_DCHAN_UP:
         d->up = 1;
@@ -37,10 +38,16 @@ static void on_event(struct dchannel *d, pri_event *e) {
     case PRI_EVENT_ANSWER:
         pri_hangup(d->pri, e->answer.call, PRI_CAUSE_NORMAL_CLEARING);
         break;
-    case PRI_EVENT_HANGUP:
-    case PRI_EVENT_HANGUP_REQ:
+    case PRI_EVENT_HANGUP_REQ: /* we clear first, always: the other end did not carry the call */
         failed++;
         pri_hangup(d->pri, e->hangup.call, e->hangup.cause);
+        break;
+    case PRI_EVENT_HANGUP: /* RELEASE for our DISCONNECT; RELEASE COMPLETE goes out and the call is gone */
+        channel = e->hangup.channel & 0xff;
+        failed += e->hangup.cause != PRI_CAUSE_NORMAL_CLEARING;
+        pri_hangup(d->pri, e->hangup.call, e->hangup.cause);
+        done++;
+        place(d, channel);
         break;
     case PRI_EVENT_HANGUP_ACK:
         done++;

@@ -33,23 +33,30 @@ static void quiet(struct pri *pri, char *text) {
     (void)text;
 }
 
-static void open_one(struct wire *card, int port, int node, int ep) {
-    struct dchannel *d = &dchannels[dchannel_count++];
-    char text[160];
-    int len = snprintf(text, sizeof text,
-                       "{\"method\":\"org.dahdipy.Card.OpenDchannel\",\"parameters\":{\"port\":%d,\"timeslot\":16}}",
-                       port);
+/* The card's answer to one call; ends the program when it is an error. */
+static void ask(struct wire *card, const char *format, int port) {
+    char text[200];
+    char *reply;
+    int len = snprintf(text, sizeof text, format, port);
     wire_put(card, text, (size_t)len);
     wire_flush(card);
-    char *reply;
     while (!(reply = wire_next(card)))
         if (wire_read(card) == 0)
             die("card");
-    d->fd = wire_take_fd(card);
-    if (d->fd < 0) {
+    if (strstr(reply, "\"error\"")) {
         fprintf(stderr, "card refused port %d: %s\n", port, reply);
         exit(1);
     }
+}
+
+#define CARD(method, rest) "{\"method\":\"org.dahdipy.Card." method "\",\"parameters\":{\"port\":\"%d\"" rest "}}"
+
+static void open_one(struct wire *card, int port, int node, int ep) {
+    struct dchannel *d = &dchannels[dchannel_count++];
+    ask(card, CARD("Configure", ",\"type\":\"E1\",\"dchannel\":16"), port);
+    ask(card, CARD("Startup", ""), port);
+    ask(card, CARD("OpenDchannel", ",\"timeslot\":16"), port);
+    d->fd = wire_take_fd(card);
     fcntl(d->fd, F_SETFL, O_NONBLOCK);
     d->pri = pri_new_cb(-1, node, PRI_SWITCH_EUROISDN_E1, read_frame, write_frame, d);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = d};
