@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Console sessions in documents: what stands after ``$`` is run, what stands below must come out, in that order.
+
+A document's line fits an output line when they agree but for digits and the width of blanks; ``...`` stands for any
+text, on a line of its own for any lines. A command must succeed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_VARYING = re.compile(r"(\.\.\.)|(\d+)|(\s+)|(.)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a session, and the lines that the document shows below it."""
+
+    command: str
+    shown: tuple[str, ...]
+
+
+def blocks(document: Path, language: str) -> Iterator[str]:
+    """The text of every fenced block of that language."""
+    return (text for found, text in _FENCE.findall(document.read_text()) if found == language)
+
+
+def steps(block: str) -> list[Step]:
+    """The commands of a console session."""
+    found: list[Step] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append(Step(line[2:], ()))
+        else:
+            assert found, f"a session begins with a command, not with {line!r}"
+            found[-1] = Step(found[-1].command, (*found[-1].shown, line))
+    return found
+
+
+def differences(shown: tuple[str, ...], output: list[str]) -> str:
+    """Why the output is not what the document shows; empty when it is."""
+    at = 0
+    anywhere = False
+    for line in shown:
+        if line == "...":
+            anywhere = True
+            continue
+        fitting = [n for n in range(at, len(output)) if _pattern(line).fullmatch(output[n])]
+        if not fitting or (not anywhere and fitting[0] != at):
+            return f"the document shows {line!r}, where there is {output[at] if at < len(output) else 'nothing'!r}"
+        at = fitting[0] + 1
+        anywhere = False
+    return "" if anywhere or at == len(output) else f"the document does not show {output[at]!r}"
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    parts = []
+    for dots, digits, blanks, other in _VARYING.findall(line.strip()):
+        parts.append(".*" if dots else r"\d+" if digits else r"\s+" if blanks else re.escape(other))
+    return re.compile(rf"\s*{''.join(parts)}\s*")

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The comparison that the documents are held to can fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.docs.console import Step, differences, steps
+
+
+def test_a_session_is_commands_with_what_they_print() -> None:
+    assert steps("$ one\nout 1\n\n$ two\n") == [Step("one", ("out 1", "")), Step("two", ())]
+
+
+@pytest.mark.parametrize(
+    ("shown", "output"),
+    [
+        ((), []),
+        (("up 00:00:12", "x  y"), ["up 00:04:59", "x y"]),
+        (("...",), ["anything", "at all"]),
+        (("a", "...", "z"), ["a", "b", "c", "z"]),
+        (("a", "..."), ["a"]),
+        (("call ... active",), ["call c-12 active"]),
+        (("  4  ....D  16",), ["   4  ....D  16"]),
+    ],
+)
+def test_what_fits(shown: tuple[str, ...], output: list[str]) -> None:
+    assert differences(shown, output) == ""
+
+
+@pytest.mark.parametrize(
+    ("shown", "output"),
+    [
+        (("a",), []),
+        ((), ["a"]),
+        (("a", "b"), ["b", "a"]),
+        (("a",), ["a", "b"]),
+        (("b",), ["a", "b"]),
+        (("up 12",), ["up twelve"]),
+        (("...", "z"), ["a", "b"]),
+        (("4 of 4 spans",), ["4 of 4 span"]),
+    ],
+)
+def test_what_does_not_fit(shown: tuple[str, ...], output: list[str]) -> None:
+    assert differences(shown, output)
