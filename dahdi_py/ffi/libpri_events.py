@@ -167,7 +167,14 @@ class CommandFailed(Event, frozen=True, gc=False):
     handle: int
     command: str
     reason: Literal[
-        "stale_handle", "handle_in_use", "wrong_state", "dchannel_down", "no_dchannel", "malformed", "by_libpri"
+        "stale_handle",
+        "handle_in_use",
+        "wrong_state",
+        "dchannel_down",
+        "congested",
+        "no_dchannel",
+        "malformed",
+        "by_libpri",
     ]
 
 

@@ -44,6 +44,7 @@ FAILURES: Final[dict[int, Any]] = {
         "HANDLE_IN_USE",
         "WRONG_STATE",
         "DCHANNEL_DOWN",
+        "CONGESTED",
         "NO_DCHANNEL",
         "MALFORMED",
         "BY_LIBPRI",

@@ -53,6 +53,7 @@ struct call *call_new(struct call_table *table, struct dchannel *dchannel, bool 
         call->next->previous = call;
     dchannel->calls = call;
     dchannel->call_count++;
+    dchannel->unsent_setups += outgoing;
     index_add(table, call, BY_REFERENCE, reference_key(dchannel, outgoing, reference));
     return call;
 }
@@ -98,6 +99,7 @@ void call_retire(struct call_table *table, struct call *call) {
     if (call->next)
         call->next->previous = call->previous;
     call->dchannel->call_count--;
+    call->dchannel->unsent_setups -= call->outgoing && !call->moments;
     call->next = table->free;
     table->free = call;
 }
@@ -118,6 +120,7 @@ void call_note(struct call_table *table, struct call *call, const struct q931_me
                enum direction direction, uint64_t now) {
     uint8_t cause = NOT_GIVEN, location = NOT_GIVEN;
     q931_cause(message, &cause, &location);
+    call->dchannel->unsent_setups -= call->outgoing && !call->moments;
     if (call->moments < MOMENTS_MAX)
         call->timeline[call->moments++] = (struct moment){now, message->type, (uint8_t)direction, cause, location, 0};
     if (direction == DIRECTION_IN)

@@ -6,7 +6,7 @@
 #include "pump.h"
 #include "setup.h"
 
-enum { DIGITS_MAX = 32, CHANNEL_MASK = 0x1ffff, CAUSE_MAX = 127, CAUSE_NO_CHANNEL = 34 };
+enum { UNSENT_SETUPS_MAX = 64, DIGITS_MAX = 32, CHANNEL_MASK = 0x1ffff, CAUSE_MAX = 127, CAUSE_NO_CHANNEL = 34 };
 
 // How far an incoming call's answers have come; they may only move up (Q.931 5.2).
 enum progress_rank { RANK_NONE, RANK_SETUP_ACK, RANK_PROCEEDING, RANK_ALERTING, RANK_CONNECT };
@@ -28,6 +28,8 @@ static int execute_setup(struct dchannel *dchannel, const struct command_header 
         return FAILED_MALFORMED;
     if (!dchannel->link.established) // libpri would queue it and send it much later
         return FAILED_DCHANNEL_DOWN;
+    if (dchannel->unsent_setups >= UNSENT_SETUPS_MAX) // the peer's window is shut; libpri's queue has no bound
+        return FAILED_CONGESTED;
     q931_call *libpri_call = dchannel->call_count < CALLS_PER_DCHANNEL ? pri_new_call(dchannel->pri) : NULL;
     if (!libpri_call)
         return FAILED_BY_LIBPRI;

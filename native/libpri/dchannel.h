@@ -97,6 +97,7 @@ struct dchannel {
     unsigned rate_count;
     struct call *calls;
     unsigned call_count;
+    unsigned unsent_setups; // outgoing calls none of whose messages has been on the line
     struct cause_patch patches[CAUSE_PATCHES];
     unsigned patch_count;
     uint64_t counters[COUNTER_TOTAL];

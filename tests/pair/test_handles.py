@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dahdi_py.ffi.libpri_events import CallEvent, CommandFailed, Ended, Event, HangupRequest, Ring
-from tests.pair.rig import SECOND, Pair, of_kind, only, request
+from tests.pair.rig import SECOND, Pair, RawPeer, of_kind, only, request
 
 STEPS = st.lists(
     st.tuples(
@@ -116,6 +116,22 @@ def test_a_setup_on_a_link_that_is_down_fails_at_once() -> None:
     pair.pump.setup(99, handle, request())
     assert only(CommandFailed, pair.pump.turn()).reason == "no_dchannel"
     pair.assert_nothing_left()
+
+
+def test_a_peer_that_shuts_its_window_is_not_sent_more_than_64_calls() -> None:
+    """libpri would queue without bound. Source: Q.921 5.6.5 (peer receiver busy)."""
+    peer = RawPeer()
+    peer.inject(bytes((0x00, 0x01, 0x05, 0x01)))
+    peer.pump.turn()
+    for _ in range(80):
+        peer.pump.setup(peer.dchannel, peer.pump.new_handle(), request())
+    failures = of_kind(CommandFailed, peer.pump.turn())
+    assert [failed.reason for failed in failures] == ["congested"] * 16
+    for handle in range(1, 65):
+        peer.pump.destroy(handle)
+    assert len(of_kind(Ended, peer.pump.turn())) == 64
+    peer.pump.setup(peer.dchannel, peer.pump.new_handle(), request())
+    assert of_kind(CommandFailed, peer.pump.turn()) == []
 
 
 def test_two_thousand_calls_leave_nothing() -> None:
