@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The line host: its parts joined, and the turn in which everything happens.
+
+A turn begins with a wake-up (a D-channel readable, a deadline, requests of the daemon's), hands every event of the
+pump to whoever it concerns, executes the commands that follow from them in one C call, and ends with one batch of
+events to the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from dahdi_py.backends.base import Backend
+from dahdi_py.core import cause as causes
+from dahdi_py.core.call import CallTimers
+from dahdi_py.core.config import Config
+from dahdi_py.core.lease import Lease, LeaseTable
+from dahdi_py.core.terms import Alarms
+from dahdi_py.ffi import libpri_events as ev
+from dahdi_py.ffi.libpri import Pump, check_timers
+from dahdi_py.linehost.calls import Calls
+from dahdi_py.linehost.card import HostCard
+from dahdi_py.linehost.channels import Channels
+from dahdi_py.linehost.contention import Contention
+from dahdi_py.linehost.device_events import DeviceEvents
+from dahdi_py.linehost.incoming import Incoming
+from dahdi_py.linehost.journal import Journal, JournalledCall
+from dahdi_py.linehost.line import SpanLine
+from dahdi_py.linehost.linecall import NO_OWNER
+from dahdi_py.linehost.outbox import Outbox
+from dahdi_py.linehost.outgoing import Outgoing
+from dahdi_py.linehost.restarts import Restarts
+from dahdi_py.wire.loop import turn
+from dahdi_py.wire.messages.common import Bearer
+from dahdi_py.wire.messages.common import Lease as LeaseRecord
+from dahdi_py.wire.messages.host import Ended, Snapshot
+
+log = logging.getLogger("dahdi_py.linehost")
+
+STOP_S = 5.0
+"""Calls get so long to be cleared when the host stops."""
+COUNTERS_S = 10.0
+"""News of counters alone is told this often at most."""
+COMPLAINT_S = 60.0
+"""What libpri complains about again and again is logged this often, a span."""
+
+
+class LineHost:
+    """Owns its spans' lines, D-channels, B-channels and calls.
+
+    Args:
+        make_backend: A backend for a card by its configured name.
+        journal: Of this host; gives the start number.
+
+    Attributes:
+        done: Set when the host has nothing more to do.
+
+    Raises:
+        ConfigError: A span's timers are none that libpri can live with.
+
+    Synchronization: the loop's thread; blocking backend calls run in one worker.
+    """
+
+    def __init__(self, name: str, config: Config, make_backend: Callable[[str], Backend], journal: Journal) -> None:
+        spans = config.spans_of(name)
+        for span in spans:
+            check_timers(span.timers)
+        self.name = name
+        self.start = journal.start
+        self.started_ns = time.time_ns()
+        self.done = asyncio.Event()
+        self.draining = False
+        self.pump = Pump()
+        self._journal = journal
+        self._loop = asyncio.get_running_loop()
+        self._worker = ThreadPoolExecutor(1, f"{name}-device")
+        self._device_events = DeviceEvents()
+        self.cards = {
+            card: HostCard(card, make_backend(card), self, self._worker)
+            for card in dict.fromkeys(span.card for span in spans)
+        }
+        self.lines = [SpanLine(span, self.cards[span.card]) for span in spans]
+        for line in self.lines:
+            line.card.lines.append(line)
+        self.outbox = Outbox(journal.start, self.wake)
+        self.channels = Channels(
+            self.lines, LeaseTable(name, journal.start), self.outbox, self._device_events
+        )  # fmt: skip
+        timers = CallTimers(
+            answer_s=config.calls.answer_s, proceed_s=config.calls.proceed_s, claim_by_s=config.calls.claim_by_s,
+            unclaimed_cause=config.calls.no_core_cause,
+        )  # fmt: skip
+        self.calls = Calls(self.channels, self.pump, self.outbox, journal, timers, self.wake)
+        self.calls.on_none = self._idle
+        contention = Contention(self.calls)
+        self.outgoing = Outgoing(self.calls, contention)
+        self.incoming = Incoming(self.calls, contention, self._name_call)
+        self.restarts = Restarts(self.calls)
+        self._by_dchannel: dict[int, SpanLine] = {}
+        self._counters_told: dict[SpanLine, float] = {}
+        self._complained: dict[tuple[int, str], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = 0.0
+        self._woken = False
+        self._stopping = False
+        self._call_prefix = f"{name}-{journal.start}-{secrets.token_hex(4)}-"
+        self._call_count = 0
+        self._handlers = self._handle_table()
+
+    def _handle_table(self) -> dict[type[ev.Event], Callable[[Any], None]]:
+        incoming, outgoing, calls = self.incoming, self.outgoing, self.calls
+        lines = self._by_dchannel
+        return {
+            ev.Ring: lambda event: incoming.on_ring(event, lines[event.dchannel]),
+            ev.InfoReceived: incoming.on_digits,
+            ev.KeypadDigits: incoming.on_digits,
+            ev.SetupAck: outgoing.on_setup_ack,
+            ev.Proceeding: outgoing.on_proceeding,
+            ev.Progress: outgoing.on_progress,
+            ev.Alerting: outgoing.on_alerting,
+            ev.Answered: outgoing.on_answered,
+            ev.CommandFailed: outgoing.on_failed,
+            ev.HangupRequest: calls.on_hangup_request,
+            ev.Ended: calls.on_ended,
+            ev.Restart: lambda event: self.restarts.on_restart(event, lines[event.dchannel]),
+            ev.RestartAck: lambda event: self.restarts.on_ack(event, lines[event.dchannel]),
+            ev.DChannelUp: lambda event: self._link(lines[event.dchannel], True),
+            ev.DChannelDown: lambda event: self._link(lines[event.dchannel], False),
+            ev.LinkReset: lambda event: self._complain(event, "the far end re-established the link"),
+            ev.ConfigError: lambda event: self._complain(event, event.text),
+            ev.Error: lambda event: self._complain(event, event.text),
+            ev.ClockStep: lambda event: log.warning("the wall clock leapt by %.3f s", event.seconds),
+            ev.Gone: lambda event: self._dchannel_gone(lines[event.dchannel], event.errno),
+            ev.DeviceEventPending: lambda event: self._dchannel_event(lines[event.dchannel]),
+        }
+
+    # Life.
+
+    def begin(self) -> None:
+        """Cards are brought up and D-channels served; calls that died with the last start are accounted for."""
+        self._loop.add_reader(self.pump.fileno(), self._on_pump)
+        self._loop.add_reader(self._device_events.fileno(), self._device_events.drain)
+        for lost in self._journal.lost:
+            self._account_for(lost)
+        for card in self.cards.values():
+            card.start()
+
+    def _account_for(self, lost: JournalledCall) -> None:
+        record = Ended(
+            direction="outgoing" if lost.outgoing else "incoming", called=lost.called, calling=lost.calling,
+            bearer=Bearer(), span=lost.span, timeslot=lost.timeslot, attempt=1, cause=causes.TEMPORARY_FAILURE,
+            location="", cleared_by="host", reason="line host died", started_ns=lost.started_ns, alerting_ns=0,
+            answered_ns=0, ended_ns=self.started_ns, duration_ns=0, messages=[], correlation=lost.correlation,
+            owner=NO_OWNER,
+        )  # fmt: skip
+        self.outbox.put("call.ended", record, span=lost.span, timeslot=lost.timeslot, call=lost.call)
+        line = self.channels.lines.get(lost.span)
+        channel = line.bchannels.get(lost.timeslot) if line else None
+        if channel is not None:
+            self.restarts.request(channel)
+
+    def drain(self, on: bool) -> None:
+        """New calls are refused, or taken again; `host.drained` says when none is left."""
+        if on == self.draining:
+            return
+        self.draining = self.outgoing.draining = self.incoming.draining = on
+        if on:
+            self.outbox.put("host.draining")
+            self._idle()
+
+    def _idle(self) -> None:
+        if self.calls.by_id:
+            return
+        if self.draining:
+            self.outbox.put("host.drained")
+        if self._stopping:
+            self.wake()
+            self._loop.call_soon(self.done.set)
+
+    def stop(self, cause: int, reason: str) -> None:
+        """Every call is being cleared; `done` is set when all are, or when they had their time."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self.drain(True)
+        for call in list(self.calls.by_id.values()):
+            self.calls.hangup(call, cause, "host", reason)
+        self._loop.call_later(STOP_S, self.done.set)
+        self._idle()
+
+    def end_when_idle(self) -> None:
+        """New calls are refused, and the host ends with the last one."""
+        self.drain(True)
+        self._stopping = True
+        self._idle()
+
+    def stay(self) -> None:
+        """The host takes calls again and goes on, if it was to end when idle."""
+        self._stopping = False
+        self.drain(False)
+
+    async def close(self) -> None:
+        """Everything of the host's own is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.remove_reader(self.pump.fileno())
+        self._loop.remove_reader(self._device_events.fileno())
+        for lease in self.channels.leases.all():
+            self.channels.void(lease)
+        for card in self.cards.values():
+            await card.close()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        for line in self.lines:
+            self._close_dchannel(line)
+        self.pump.close()
+        self._device_events.close()
+        self._journal.close()
+
+    def snapshot(self) -> Snapshot:
+        """Everything the host owns, true at the newest event."""
+        return Snapshot(
+            start=self.start,
+            n=self.outbox.n,
+            spans=[line.state() for line in self.lines],
+            channels=[channel.state() for line in self.lines for channel in line.bchannels.values()],
+            leases=[self._lease(lease) for lease in self.channels.leases.all()],
+            calls=[call.state() for call in self.calls.by_id.values()],
+        )
+
+    @staticmethod
+    def _lease(lease: Lease) -> LeaseRecord:
+        return LeaseRecord(
+            token=lease.token, span=lease.channel.span.name, timeslot=lease.channel.timeslot, owner=lease.owner,
+            phase=str(lease.phase), call=lease.call, exclusive=lease.exclusive, orphaned=lease.orphaned,
+        )  # fmt: skip
+
+    def _name_call(self) -> str:
+        self._call_count += 1
+        return f"{self._call_prefix}{self._call_count}"
+
+    # The turn.
+
+    def wake(self) -> None:
+        """The turn that is under way, or a new one, executes what is queued."""
+        if self._woken:
+            return
+        self._woken = True
+        if turn.depth:
+            turn.gathered.append(self)
+        else:
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Queued commands are executed, and what follows from them."""
+        self._run(self.pump.flush())
+
+    def _on_pump(self) -> None:
+        self._run(self.pump.turn())
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        self.calls.expire(now)
+        self.channels.expire(now)
+        self.restarts.expire(now)
+        self._run(self.pump.turn())
+
+    def _run(self, events: Iterable[ev.Event]) -> None:
+        handlers = self._handlers
+        with turn:
+            self._woken = True
+            while events:
+                for event in events:
+                    handler = handlers.get(type(event))
+                    if handler is None:
+                        continue
+                    try:
+                        handler(event)
+                    except Exception:
+                        log.exception("%r could not be handled", event)
+                events = self.pump.flush()
+            self.outbox.flush()
+            self._woken = False
+            self._arm()
+
+    def _arm(self) -> None:
+        """The one timer fires no later than the first deadline; firing early costs less than moving it each turn."""
+        deadlines = (
+            self.pump.next_deadline(), self.calls.deadlines.next_deadline(), self.channels.deadlines.next_deadline(),
+            self.restarts.deadlines.next_deadline(),
+        )  # fmt: skip
+        first = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        if first is None or (self._timer is not None and self._armed <= first):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = first
+        self._timer = self._loop.call_at(first, self._on_timer)
+
+    # Lines and D-channels.
+
+    def line_up(self, line: SpanLine, fd: int) -> None:
+        """The span is started: its D-channel gets the descriptor, and its link comes up by itself."""
+        if fd >= 0:
+            self._close_dchannel(line)
+            line.dchannel_fd = fd
+            if line.dchannel < 0:
+                span = line.config
+                line.dchannel = self.pump.add_dchannel(span.node, span.switch_type, fd=fd, timers=span.timers)
+                self._by_dchannel[line.dchannel] = line
+            else:
+                self.pump.attach_fd(line.dchannel, fd)
+                self._link(line, self.pump.dchannel_state(line.dchannel) == "up")
+        self._on_pump()
+
+    def line_lost(self, line: SpanLine, reason: str) -> None:
+        """The span is gone: its calls are over, its leases ended, its descriptors closed."""
+        self._link(line, False)
+        self._close_dchannel(line)
+        self.line_status(line, Alarms.ABSENT)
+        self.calls.drop_line(line, causes.DESTINATION_OUT_OF_ORDER, reason)
+        for channel in line.bchannels.values():
+            if channel.lease is not None:
+                self.channels.end(channel.lease, reason)
+        self.wake()
+
+    def line_status(self, line: SpanLine, alarms: Alarms) -> None:
+        """News of alarms is told at once, news of counters now and then."""
+        now = time.monotonic()
+        if line.saw_alarms(alarms):
+            log.info("span %s: alarms %s", line.name, " ".join(alarms.words()) or "none")
+        elif now - self._counters_told.get(line, 0.0) < COUNTERS_S or line.status == line.told:
+            return
+        self._counters_told[line] = now
+        line.told = line.status
+        self.outbox.put("span.status", line.state(), span=line.name)
+
+    def _link(self, line: SpanLine, up: bool) -> None:
+        if line.saw_link(up):
+            log.info("span %s: D-channel %s", line.name, "up" if up else "down")
+            self.outbox.put("dchannel.up" if up else "dchannel.down", span=line.name)
+            self.restarts.link_changed(line)
+
+    def _close_dchannel(self, line: SpanLine) -> None:
+        if line.dchannel_fd >= 0:
+            if line.dchannel >= 0:
+                self.pump.detach_fd(line.dchannel)
+            os.close(line.dchannel_fd)
+            line.dchannel_fd = -1
+
+    def _dchannel_gone(self, line: SpanLine, errno: int) -> None:
+        self._close_dchannel(line)
+        line.card.lost(line, f"its D-channel is gone: {os.strerror(errno) if errno else 'end of file'}")
+
+    def _dchannel_event(self, line: SpanLine) -> None:
+        if line.dchannel_fd >= 0:
+            line.card.backend.drain_channel(line.dchannel_fd)
+            line.card.read_status(line)
+        if line.dchannel_fd >= 0:
+            self.pump.kick(line.dchannel)
+
+    def _complain(self, event: ev.Event, text: str) -> None:
+        now = time.monotonic()
+        line = self._by_dchannel.get(event.dchannel)
+        key = (event.dchannel, text[:40])
+        if now - self._complained.get(key, -COMPLAINT_S) >= COMPLAINT_S:
+            if len(self._complained) > 1000:
+                self._complained.clear()
+            self._complained[key] = now
+            log.warning("span %s: %s", line.name if line else "?", text)

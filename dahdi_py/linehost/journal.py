@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's journal: its start number, and the calls that are up, so that a crash leaves no channel in doubt.
+
+A line a change: ``+`` with a call when its SETUP passes, ``-`` with its id at its end. The first line is the start
+number. A start reads what the one before left behind and writes the file anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from dahdi_py.wire.messages.common import Party
+
+COMPACT_OCTETS = 1 << 20
+"""The file is written anew when it has grown by so much."""
+
+
+class JournalledCall(msgspec.Struct, frozen=True, array_like=True):
+    """What must be known of a call after a crash: where it was, and whose record it is."""
+
+    call: str
+    span: str
+    timeslot: int
+    outgoing: bool
+    called: Party
+    calling: Party
+    correlation: str
+    started_ns: int
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(JournalledCall).decode
+
+
+class Journal:
+    """The durable start number and the calls of this start.
+
+    Args:
+        path: The file; its directory is made when missing.
+        calls: Whether calls are journalled; the start number always is.
+
+    Attributes:
+        start: This start's number, greater than every one before.
+        lost: The calls that were up when the last start died.
+
+    Synchronization: one thread.
+    """
+
+    def __init__(self, path: Path, *, calls: bool = True) -> None:
+        self._path = path
+        self._journals_calls = calls
+        self._live: dict[str, bytes] = {}
+        last, left = _read(path)
+        self.start = last + 1
+        self.lost = left
+        self._fd = -1
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._rewrite()
+
+    def began(self, call: JournalledCall) -> None:
+        """The call will be known after a crash."""
+        if self._journals_calls:
+            line = b"+" + _encode(call) + b"\n"
+            self._live[call.call] = line
+            self._append(line)
+
+    def ended(self, call: str) -> None:
+        """The call needs no more care."""
+        if self._live.pop(call, None) is not None:
+            self._append(b"-" + call.encode() + b"\n")
+            if self._size > COMPACT_OCTETS:
+                self._rewrite()
+
+    def close(self) -> None:
+        """The file is closed; what it says stays."""
+        os.close(self._fd)
+
+    def _append(self, line: bytes) -> None:
+        self._size += os.write(self._fd, line)
+
+    def _rewrite(self) -> None:
+        """A crash in between leaves either the old file or the new one, and the start number is on the disk."""
+        fresh = self._path.with_suffix(".new")
+        content = b"%d\n" % self.start + b"".join(self._live.values())
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.write(fd, content)
+        os.fsync(fd)
+        os.rename(fresh, self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        os.fsync(directory)
+        os.close(directory)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = fd
+        self._size = 0
+
+
+def _read(path: Path) -> tuple[int, list[JournalledCall]]:
+    """The last start number and the calls it left up; a line that a crash cut short is no call."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return 0, []
+    live: dict[str, JournalledCall] = {}
+    for line in lines[1:]:
+        if line.startswith(b"-"):
+            live.pop(line[1:].decode(errors="replace"), None)
+        elif line.startswith(b"+"):
+            try:
+                call = _decode(line[1:])
+            except msgspec.DecodeError:
+                continue
+            live[call.call] = call
+    return int(lines[0] or b"0"), list(live.values())

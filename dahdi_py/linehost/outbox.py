@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's events: numbered, kept until a daemon has them on its disk, sent a batch a turn.
+
+Each is encoded once, when it happens; what is kept are octets, which cost no collector anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import takewhile
+from typing import Any, cast
+
+import msgspec
+
+from dahdi_py.linehost.clock import utc
+from dahdi_py.wire.messages.host import HostEvent, MonitorReply
+
+KEEP = 20_000
+"""Events kept for a daemon that is not there; beyond it the oldest go that are no evidence."""
+BATCH = 500
+
+WINDOW = 2000
+"""Events sent ahead of what is committed: a reader that does not commit is waited for."""
+
+EVIDENCE = frozenset({"call.offered", "call.attempt", "call.ended"})
+"""What the ledger is made of: the last to be dropped."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+Send = Callable[[MonitorReply], None]
+_Kept = tuple[int, bytes, bool]  # number, the event as JSON, whether it is evidence
+
+
+class Outbox:
+    """Every event since the last commit, and the one reader that follows them.
+
+    Args:
+        start: The host's start number, the epoch of its event numbers.
+        wake: Called when there is something to send at the end of the turn.
+
+    Attributes:
+        n: Number of the newest event.
+
+    Synchronization: one thread.
+    """
+
+    def __init__(self, start: int, wake: Callable[[], None], keep: int = KEEP) -> None:
+        self._start = start
+        self._wake = wake
+        self._keep = keep
+        self._kept: deque[_Kept] = deque()
+        self._sent = 0
+        self._committed = 0
+        self._reader: Send | None = None
+        self.n = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def put(
+        self, kind: str, data: Any = None, *, span: str = "", timeslot: int = 0, call: str = "", token: str = "",
+        monotonic_ns: int = 0,
+    ) -> None:  # fmt: skip
+        """The event is numbered and kept.
+
+        Args:
+            data: The kind's own fields, a Struct or a dict.
+            monotonic_ns: The instant, when it was another than now.
+        """
+        self.n += 1
+        monotonic_ns = monotonic_ns or time.monotonic_ns()
+        event = HostEvent(
+            n=self.n, utc_ns=utc(monotonic_ns), monotonic_ns=monotonic_ns, kind=kind, span=span, timeslot=timeslot,
+            call=call, token=token, data=data if data is not None else {},
+        )  # fmt: skip
+        self._kept.append((self.n, _encode(event), kind in EVIDENCE))
+        if len(self._kept) > self._keep:
+            self._drop()
+        if self._reader and self._sent == self.n - 1:
+            self._wake()
+
+    def follow(self, reader: Send, after: int) -> None:
+        """The reader gets a batch at once, empty if nothing kept is newer than `after`; then what happens."""
+        if self.n <= after:
+            reader(MonitorReply(start=self._start, events=[]))
+        self._reader = reader
+        self._sent = after
+        self._committed = max(self._committed, after)
+        self._wake()
+
+    def leave(self) -> None:
+        """The reader is gone; events are kept for the next."""
+        self._reader = None
+
+    def commit(self, n: int) -> None:
+        """Everything up to `n` is durable elsewhere."""
+        while self._kept and self._kept[0][0] <= n:
+            self._kept.popleft()
+        held_back = self._sent - self._committed >= WINDOW
+        self._committed = max(self._committed, min(n, self.n))
+        if held_back and self._sent < self.n:
+            self._wake()
+
+    def flush(self) -> None:
+        """What is unsent is on its way, as far as the reader commits what it has."""
+        if not self._reader or self._sent >= self.n:
+            return
+        unsent = list(takewhile(lambda kept: kept[0] > self._sent, reversed(self._kept)))
+        unsent.reverse()
+        for at in range(0, len(unsent), BATCH):
+            if self._sent - self._committed >= WINDOW:
+                return
+            batch = unsent[at : at + BATCH]
+            events = cast("list[HostEvent]", [msgspec.Raw(kept[1]) for kept in batch])
+            self._reader(MonitorReply(start=self._start, events=events))
+            self._sent = batch[-1][0]
+
+    def _drop(self) -> None:
+        """A quarter of the room is free again, and an event in the place of the oldest lost one says how many went."""
+        wanted = max(2, self._keep // 4)
+        plain = [kept for kept in self._kept if not kept[2]][:wanted]
+        dropped = plain or list(self._kept)[:wanted]
+        gone = {kept[0] for kept in dropped}
+        first = dropped[0][0]
+        event = HostEvent(
+            n=first, utc_ns=time.time_ns(), monotonic_ns=time.monotonic_ns(), kind="outbox.lost",
+            data={"count": len(dropped)},
+        )  # fmt: skip
+        rest = [kept for kept in self._kept if kept[0] not in gone]
+        self._kept = deque(sorted([*rest, (first, _encode(event), False)]))
