@@ -64,6 +64,7 @@ class Caller:
         self._timer: Timer | None = None
         self._timer_due = 0.0
         self.closed = False
+        self._reading = True
         self._output = Output(
             loop,
             self._sock,
@@ -194,6 +195,18 @@ class Caller:
         if self._on_close is not None:
             self._on_close(error)
 
+    def pause(self) -> None:
+        """Nothing more is read until `resume`: what comes waits at the other side."""
+        if self._reading and not self.closed:
+            self._reading = False
+            self._loop.remove_reader(self._sock.fileno())
+
+    def resume(self) -> None:
+        """Reading goes on."""
+        if not self._reading and not self.closed:
+            self._reading = True
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+
     def close(self) -> None:
         """The connection has ended; calls under way have failed with `Unreachable`."""
         if not self.closed:
@@ -206,7 +219,8 @@ class Caller:
         self.closed = True
         if self._timer is not None:
             self._timer.cancel()
-        self._loop.remove_reader(self._sock.fileno())
+        if self._reading:
+            self._loop.remove_reader(self._sock.fileno())
         self._output.close()
         self._reader.close()
         self._sock.close()
