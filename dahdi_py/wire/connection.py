@@ -141,6 +141,11 @@ class Request:
             fds = [os.dup(fd) for fd in fds]
         self._connection.answer(self, message, fds, last=not continues)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the caller has to read before more can be sent: who has much to say does so when it has."""
+        return self._connection.waiting
+
     def fail(self, error: DahdiPyError) -> None:
         """The caller gets the error; there is no more to come."""
         self._connection.answer(self, format_error(error), (), last=True)
@@ -230,6 +235,11 @@ class Connection:
                 self._loop.remove_reader(self._sock.fileno())
             else:
                 self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the client has to read before more can be sent."""
+        return self._output.waiting
 
     def _full(self) -> bool:
         return self._output.waiting or len(self._unanswered) >= self._limits.unanswered
