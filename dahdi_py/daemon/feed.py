@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one sequence of events, and those who follow it: numbered here, published once committed."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import dropwhile
+from typing import Any, Protocol
+
+from dahdi_py.daemon.eventstore import Page
+from dahdi_py.daemon.journal import Batch, Item, Journal
+from dahdi_py.daemon.ledger import Entry
+from dahdi_py.errors import DahdiPyError
+from dahdi_py.wire.loop import turn
+from dahdi_py.wire.messages.common import Cursor
+from dahdi_py.wire.messages.events import Event, MonitorReply, MonitorRequest
+from dahdi_py.wire.server import Request
+
+RECENT = 4_096
+"""Events kept in memory for subscribers that resume."""
+_PAGE = 500
+_PATIENCE_S = 0.02
+
+Place = tuple[int, int]
+"""Epoch and number."""
+
+
+class Archive(Protocol):
+    """Where older events are read from, beside the loop."""
+
+    def after(self, epoch: int, n: int, limit: int) -> Future[Page]:
+        """Events later than that."""
+
+
+@dataclass(eq=False, slots=True)
+class Subscriber:
+    """A Monitor stream: what it wants, how far it is, and whether it still catches up."""
+
+    request: Request
+    wants: MonitorRequest
+    cursor: Place
+    live: bool = False
+
+    def fits(self, event: Event) -> bool:
+        """Whether the event passes the filters; a gap always does."""
+        wants = self.wants
+        if event.kind == "gap":
+            return True
+        if (wants.span and event.span != wants.span) or (wants.call and event.call != wants.call):
+            return False
+        return not wants.kinds or any(
+            event.kind == kind or (kind[-1:] == "." and event.kind.startswith(kind)) for kind in wants.kinds
+        )
+
+    def send(self, events: Iterable[Event], cursor: Place) -> None:
+        """Those that fit are on their way, with the cursor they lead to."""
+        fitting = [event for event in events if self.fits(event)]
+        self.cursor = cursor
+        if fitting:
+            reply = MonitorReply(cursor=Cursor(epoch=cursor[0], n=cursor[1]), events=fitting)
+            self.request.reply(reply, continues=True)
+
+
+class Feed:
+    """Numbers events, hands them to the journal, and gives subscribers what is committed.
+
+    Args:
+        state: What a subscriber is told that lost events: the state to start from.
+
+    Synchronization: the loop's thread.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, epoch: int, journal: Journal, archive: Archive | None,
+        state: Callable[[], dict[str, Any]],
+    ) -> None:  # fmt: skip
+        self.epoch = epoch
+        self._loop = loop
+        self._n = 0
+        self._journal = journal
+        self._archive = archive
+        self._state = state
+        self._recent: deque[Event] = deque(maxlen=RECENT)
+        self._published: Place = (epoch, 0)
+        self._subscribers: dict[int, Subscriber] = {}
+        self.wanted = archive is not None
+        """Whether anything reads events: False with neither a disk nor a subscriber, when the busiest are not made."""
+
+    @property
+    def position(self) -> Place:
+        """The cursor of the newest published event."""
+        return self._published
+
+    def put(
+        self, kind: str, *, data: dict[str, Any] | None = None, host: str = "", span: str = "", timeslot: int = 0,
+        call: str = "", token: str = "", group: str = "", utc_ns: int = 0, monotonic_ns: int = 0,
+        entry: Entry | None = None, source: tuple[str, int, int] | None = None,
+    ) -> None:  # fmt: skip
+        """The event is the next of the sequence; it is published once it is committed.
+
+        Args:
+            utc_ns, monotonic_ns: Its instant, when it was another than now.
+            entry: What the ledger keeps of it.
+            source: The host event it comes from: host, start, number.
+        """
+        self._n += 1
+        event = Event(
+            epoch=self.epoch, n=self._n, utc_ns=utc_ns or time.time_ns(), kind=kind,
+            monotonic_ns=monotonic_ns or time.monotonic_ns(), host=host, span=span, timeslot=timeslot, call=call,
+            token=token, group=group, data=data or {},
+        )  # fmt: skip
+        self._journal.put(Item(event, entry, source))
+
+    def note(self, entry: Entry | None, source: tuple[str, int, int] | None) -> None:
+        """The ledger keeps this; there is no event (it was published before)."""
+        self._journal.put(Item(None, entry, source))
+
+    def publish(self, batch: Batch) -> None:
+        """The batch is committed: subscribers that are up to date get it."""
+        events = [item.event for item in batch if item.event is not None]
+        if not events:
+            return
+        self._recent.extend(events)
+        self._published = (events[-1].epoch, events[-1].n)
+        with turn:
+            for subscriber in list(self._subscribers.values()):
+                if subscriber.live:
+                    subscriber.send(events, self._published)
+
+    def follow(self, request: Request, wants: MonitorRequest) -> None:
+        """The caller gets what it asked for from now on, or from its cursor."""
+        after = wants.after
+        cursor = self._published if after is None else (after.epoch, after.n)
+        if request.peer.id in self._subscribers:
+            raise DahdiPyError("this connection follows events already: open another one")
+        subscriber = Subscriber(request, wants, cursor)
+        self._subscribers[request.peer.id] = subscriber
+        self.wanted = True
+        request.reply(MonitorReply(cursor=Cursor(epoch=cursor[0], n=cursor[1])), continues=True)
+        self._catch_up(subscriber)
+
+    def leave(self, connection: int) -> None:
+        """That connection is gone."""
+        self._subscribers.pop(connection, None)
+        self.wanted = self._archive is not None or bool(self._subscribers)
+
+    def _catch_up(self, subscriber: Subscriber) -> None:
+        """The subscriber gets the next of what it missed, when it has read what it got, until it is up to date."""
+        if subscriber.request.peer.closed:
+            return
+        if subscriber.request.waiting:
+            self._loop.call_later(_PATIENCE_S, self._catch_up, subscriber)
+            return
+        place = subscriber.cursor
+        if place == self._published:
+            subscriber.live = True
+        elif place > self._published:
+            self._gap(subscriber, place)
+        elif self._recent and place >= self._before(self._recent[0]):
+            self._send_recent(subscriber)
+        elif self._archive is None:
+            self._gap(subscriber, place)
+        else:
+            found = self._archive.after(*place, _PAGE)
+            found.add_done_callback(
+                lambda future: self._loop.call_soon_threadsafe(self._read, subscriber, place, future)
+            )
+
+    def _before(self, event: Event) -> Place:
+        return (event.epoch, event.n - 1)
+
+    def _send_recent(self, subscriber: Subscriber) -> None:
+        later = dropwhile(lambda event: (event.epoch, event.n) <= subscriber.cursor, self._recent)
+        events = [event for event, _ in zip(later, range(_PAGE), strict=False)]
+        subscriber.send(events, (events[-1].epoch, events[-1].n))
+        self._catch_up(subscriber)
+
+    def _read(self, subscriber: Subscriber, place: Place, future: Future[Page]) -> None:
+        if subscriber.request.peer.closed:
+            return
+        try:
+            page = future.result()
+        except sqlite3.Error as error:
+            self._gap(subscriber, place, f"the events on disk cannot be read: {error}")
+            return
+        # What is on disk may be ahead of what was published: that comes by itself.
+        events = [event for event in page.events if (event.epoch, event.n) <= self._published]
+        if page.lost:
+            first = self._before(events[0]) if events else self._published
+            self._tell_gap(subscriber, place, first, "these events are no longer kept")
+        if events:
+            subscriber.send(events, (events[-1].epoch, events[-1].n))
+        elif not page.lost:
+            begin = (self.epoch, 0)
+            if place >= begin:
+                self._gap(subscriber, place, "the disk refused these events")
+                return
+            # A previous epoch's end: what follows is of this one.
+            subscriber.cursor = begin
+        self._catch_up(subscriber)
+
+    def _gap(self, subscriber: Subscriber, place: Place, reason: str = "these events are no longer kept") -> None:
+        self._tell_gap(subscriber, place, self._published, reason)
+        subscriber.live = True
+
+    def _tell_gap(self, subscriber: Subscriber, after: Place, to: Place, reason: str) -> None:
+        data = {
+            "reason": reason,
+            "after": {"epoch": after[0], "n": after[1]},
+            "resumes": {"epoch": to[0], "n": to[1]},
+            **self._state(),
+        }
+        gap = Event(epoch=to[0], n=to[1], utc_ns=time.time_ns(), kind="gap", data=data)
+        subscriber.send([gap], to)

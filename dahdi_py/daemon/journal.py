@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Events and records on their way to disk: one writer thread, one transaction for all that waits, told when durable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple, TypeAlias
+
+from dahdi_py.daemon import eventstore, ledger, store
+from dahdi_py.errors import ConfigError
+from dahdi_py.wire.messages.events import Event
+
+LOG = logging.getLogger(__name__)
+
+BACKLOG = 100_000
+"""Entries kept in memory while the disk refuses them; beyond it the oldest events (never records) are dropped."""
+_RETRY_S = (0.5, 30.0)
+
+
+class Item(NamedTuple):
+    """What one happening leaves behind: the event to publish, the change of the ledger, where it came from.
+
+    Attributes:
+        source: Host, its start, its event number; None for the daemon's own.
+    """
+
+    event: Event | None
+    entry: ledger.Entry | None = None
+    source: tuple[str, int, int] | None = None
+
+
+Batch: TypeAlias = list[Item]
+
+
+class Opened(NamedTuple):
+    """What the files said at the start."""
+
+    epoch: int
+    event_cursors: dict[str, tuple[int, int]]
+    ledger_cursors: dict[str, tuple[int, int]]
+    open_calls: dict[str, tuple[str, int]]
+
+
+class Journal:
+    """Takes items in order; `publish` gets each batch once it is durable (or at once while the disk refuses), `durable`
+    once it is on disk.
+
+    Synchronization: all methods and callbacks on the loop's thread; a thread of its own writes.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        directory: Path | None,
+        publish: Callable[[Batch], None],
+        durable: Callable[[Batch], None],
+        trouble: Callable[[str], None],
+        kept: int = eventstore.KEPT,
+    ) -> None:
+        self.directory = directory
+        self.problem = ""
+        self.since_ns = 0
+        self._loop = loop
+        self._publish = publish
+        self._durable = durable
+        self._trouble = trouble
+        self._stores = None if directory is None else _Stores(directory, kept)
+        self._new: Batch = []
+        self._unwritten: Batch = []
+        self._scheduled = False
+        self._writing = False
+        self._retry_s = _RETRY_S[0]
+        self._idle: list[Callable[[], None]] = []
+        self._batches: SimpleQueue[Batch | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Items kept in memory because the disk refuses them."""
+        return len(self._unwritten)
+
+    def open(self, now_ns: int) -> Opened:
+        """The files are open and the epoch is theirs; without a directory, or with one that refuses, the clock's.
+
+        Raises:
+            ConfigError: A later version wrote the files.
+        """
+        epoch = now_ns // 1_000_000_000
+        if self._stores is None:
+            return Opened(epoch, {}, {}, {})
+        try:
+            opened = self._stores.open(epoch, now_ns)
+        except (sqlite3.Error, OSError) as error:
+            opened = Opened(epoch, {}, {}, {})
+            self._set_problem(str(error))
+            self._loop.call_later(self._retry_s, self._try_again)
+        self._stores.epoch = opened.epoch
+        self._thread = threading.Thread(target=self._write_batches, args=(self._stores,), name="journal", daemon=True)
+        self._thread.start()
+        return opened
+
+    def put(self, item: Item) -> None:
+        """The item follows all before it to disk and to the subscribers."""
+        self._new.append(item)
+        if not (self._scheduled or self._writing):
+            self._scheduled = True
+            self._loop.call_soon(self._go_on)
+
+    def when_idle(self, call: Callable[[], None]) -> None:
+        """`call` is called once, when all that was put has been published."""
+        self._idle.append(call)
+        if not (self._scheduled or self._writing):
+            self._scheduled = True
+            self._loop.call_soon(self._go_on)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Everything that waits is on disk, or the disk refused once more or the time is up; the thread has ended."""
+        if self._thread is not None:
+            if rest := self._unwritten + self._new:
+                self._batches.put(rest)
+            self._batches.put(None)
+            self._thread.join(timeout_s)
+
+    def _go_on(self) -> None:
+        """What is new goes to the disk; straight to the subscribers where there is none or it refuses."""
+        self._scheduled = False
+        batch, self._new = self._new, []
+        if self.problem:
+            self._publish(batch)
+            self._keep(batch)
+        elif self._thread is None:
+            self._publish(batch)
+            self._durable(batch)
+        elif batch:
+            self._writing = True
+            self._batches.put(batch)
+            return
+        idle, self._idle = self._idle, []
+        for call in idle:
+            call()
+
+    def _keep(self, batch: Batch) -> None:
+        self._unwritten += batch
+        if (surplus := len(self._unwritten) - BACKLOG) > 0:
+            old, rest = self._unwritten[:surplus], self._unwritten[surplus:]
+            self._unwritten = [item._replace(event=None) for item in old if item.entry is not None] + rest
+
+    def _try_again(self) -> None:
+        batch, self._unwritten = self._unwritten, []
+        self._batches.put(batch)
+
+    def _written(self, batch: Batch) -> None:
+        if not self.problem:
+            self._writing = False
+            self._publish(batch)
+            self._durable(batch)
+            self._go_on()
+            return
+        self._durable(batch)
+        if self._unwritten:
+            self._try_again()
+        else:
+            self._retry_s = _RETRY_S[0]
+            self._set_problem("")
+
+    def _refused(self, batch: Batch, problem: str) -> None:
+        first = not self.problem
+        self._set_problem(problem)
+        since, self._unwritten = self._unwritten, batch
+        self._keep(since)
+        self._loop.call_later(self._retry_s, self._try_again)
+        self._retry_s = min(2 * self._retry_s, _RETRY_S[1])
+        if first:
+            self._writing = False
+            self._publish(batch)
+            self._go_on()
+
+    def _set_problem(self, problem: str) -> None:
+        if problem == self.problem:
+            return
+        if problem and not self.problem:
+            self.since_ns = time.time_ns()
+        self.problem = problem
+        self._trouble(problem)
+
+    def _write_batches(self, stores: _Stores) -> None:
+        while (batch := self._batches.get()) is not None:
+            try:
+                stores.write(batch)
+            except (sqlite3.Error, OSError) as error:
+                self._tell(self._refused, batch, str(error))
+            except ConfigError as error:
+                self._tell(self._refused, batch, error.message)
+            else:
+                self._tell(self._written, batch)
+        stores.close()
+
+    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what, *arguments)
+        except RuntimeError:
+            LOG.debug("the loop has ended before the journal")
+
+
+class _Stores:
+    """Both files, opened when first written where they could not be before.
+
+    Synchronization: one thread at a time: `open` before the journal's thread begins, then that thread.
+    """
+
+    def __init__(self, directory: Path, kept: int) -> None:
+        self.epoch = 0
+        self._directory = directory
+        self._kept = kept
+        self._files: tuple[sqlite3.Connection, sqlite3.Connection, eventstore.EventWriter] | None = None
+
+    def open(self, epoch: int, now_ns: int) -> Opened:
+        """The files are open, in an epoch of at least this."""
+        self._directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        records = ledger.open_ledger(self._directory)
+        try:
+            events = eventstore.open_events(self._directory)
+            epoch = eventstore.begin_epoch(events, epoch, now_ns)
+        except BaseException:
+            records.close()
+            raise
+        self._files = (records, events, eventstore.EventWriter(events, self._kept))
+        return Opened(epoch, store.cursors(events), store.cursors(records), ledger.open_calls(records))
+
+    def write(self, batch: Batch) -> None:
+        if self._files is None:
+            self.open(self.epoch, time.time_ns())
+        assert self._files is not None
+        records, events, writer = self._files
+        cursors = {item.source[0]: item.source[1:] for item in batch if item.source is not None}
+        try:
+            with store.transaction(events):
+                writer.write([item.event for item in batch if item.event is not None])
+                store.set_cursors(events, cursors)
+        except BaseException:
+            writer.recount()
+            raise
+        if entries := [item.entry for item in batch if item.entry is not None]:
+            with store.transaction(records):
+                for entry in entries:
+                    entry.write(records)
+                store.set_cursors(records, cursors)
+
+    def close(self) -> None:
+        for db in (self._files or ())[:2]:
+            db.close()

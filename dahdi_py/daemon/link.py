@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon's two connections to one line host: commands on one, what happens on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from dahdi_py import __version__
+from dahdi_py.errors import DahdiPyError, HostUnavailable, Unreachable
+from dahdi_py.wire.caller import Caller, OnReply
+from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.messages.common import CursorRequest
+from dahdi_py.wire.messages.host import (
+    PROTOCOL,
+    AttachReply,
+    AttachRequest,
+    CommitRequest,
+    HostEvent,
+    MonitorReply,
+    MonitorRequest,
+    ReadyRequest,
+)
+
+LOG = logging.getLogger(__name__)
+
+ATTACH_S = 5.0
+"""A host that took the connection answers within this, or the connection is given up."""
+_PEERCRED = struct.Struct("3i")
+
+
+class Follower(Protocol):
+    """Who wants to know what a link sees."""
+
+    def attached(self, link: Link, state: AttachReply) -> CursorRequest | None:
+        """The host obeys us and this is its state; the answer is the last event that is on our disk."""
+
+    def happened(self, link: Link, start: int, events: list[HostEvent]) -> None:
+        """Events, in order."""
+
+    def lost(self, link: Link, problem: str) -> None:
+        """The host does not obey us any more, or never did: `attached` may not have been called."""
+
+
+class Link:
+    """One host as the daemon reaches it.
+
+    Attributes:
+        name: The host's configured name.
+        up: Commands may be given.
+        state: What the host said on attaching; None while it is not attached.
+        attached: Done when the first attempt to attach has come out, well or not.
+
+    Synchronization: the loop's thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str, path: Path, epoch: int, follower: Follower) -> None:
+        self.name = name
+        self.path = path
+        self.up = False
+        self.draining = False
+        self.state: AttachReply | None = None
+        self.attached: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+        self._epoch = epoch
+        self._follower = follower
+        self._commands: Caller | None = None
+        self._monitor: Caller | None = None
+        self._committed = 0
+        self._ready = False
+
+    def connect(self) -> int | None:
+        """The pid of the host that answers, who is being attached; None when nobody does."""
+        try:
+            sock, pid = connect(self.path)
+        except Unreachable:
+            return None
+        self._commands = Caller(self._loop, sock, self._broken)
+        request = AttachRequest(epoch=self._epoch, protocol=PROTOCOL, version=__version__)
+        self._commands.call("org.dahdipy.Host.Attach", request, AttachReply, self._attached, timeout=ATTACH_S)
+        return pid
+
+    def call(self, method: str, params: msgspec.Struct, reply: type[msgspec.Struct], on_reply: OnReply) -> None:
+        """The command is given; `on_reply(reply, fds, error)` tells how it went.
+
+        Raises:
+            HostUnavailable: The host is not attached.
+        """
+        commands = self._commands
+        if commands is None or not self.up:
+            raise HostUnavailable(f"line host {self.name} is not connected", host=self.name)
+        commands.call(method, params, reply, on_reply)
+
+    def tell(self, method: str, params: msgspec.Struct) -> None:
+        """The command is given, if there is a host; what goes wrong is only logged."""
+        if self.up and self._commands is not None:
+            self._commands.call(f"org.dahdipy.Host.{method}", params, Empty, self._told)
+
+    def ready(self) -> None:
+        """The host may offer calls: the daemon serves."""
+        self._ready = True
+        self.tell("Ready", ReadyRequest())
+
+    def committed(self, start: int, n: int) -> None:
+        """Events up to that one are durable; the host may forget them."""
+        if self.state is not None and start == self.state.snapshot.start and n > self._committed:
+            self._committed = n
+            self.tell("Commit", CommitRequest(start=start, n=n))
+
+    def close(self) -> None:
+        """Both connections are closed; the host goes on without us."""
+        self.up = False
+        for caller in (self._commands, self._monitor):
+            if caller is not None:
+                caller.close()
+        self._commands = self._monitor = None
+
+    def _attached(self, reply: AttachReply | None, fds: list[int], error: DahdiPyError | None) -> None:
+        if self._commands is None:
+            return
+        if reply is None:
+            self._give_up(f"does not attach: {error}")
+            return
+        if reply.host != self.name:
+            self._give_up(f"its socket is served by line host {reply.host!r}")
+            return
+        try:
+            self._monitor = Caller(self._loop, self.path, self._broken)
+        except DahdiPyError as problem:
+            self._give_up(str(problem))
+            return
+        self.state = reply
+        self.up = True
+        self.draining = reply.draining
+        self._committed = 0
+        after = self._follower.attached(self, reply)
+        self._monitor.call(
+            "org.dahdipy.Host.Monitor", MonitorRequest(epoch=self._epoch, after=after), MonitorReply, self._happened,
+            more=True,
+        )  # fmt: skip
+        if self._ready:
+            self.tell("Ready", ReadyRequest())
+        self._came_out()
+
+    def _came_out(self) -> None:
+        if not self.attached.done():
+            self.attached.set_result(None)
+
+    def _happened(self, reply: MonitorReply | None, fds: list[int], error: DahdiPyError | None) -> None:
+        if reply is None:
+            if self._monitor is not None and not self._monitor.closed:
+                self._give_up(f"tells nothing any more: {error}")
+        else:
+            self._follower.happened(self, reply.start, reply.events)
+
+    def _told(self, reply: Any, fds: list[int], error: DahdiPyError | None) -> None:
+        if error is not None and not isinstance(error, Unreachable):
+            LOG.warning("line host %s: %s", self.name, error)
+
+    def _broken(self, error: DahdiPyError) -> None:
+        self._give_up(error.message)
+
+    def _give_up(self, problem: str) -> None:
+        if self._commands is None:
+            return
+        self.close()
+        self.state = None
+        self._came_out()
+        self._follower.lost(self, problem)
+
+
+def connect(path: Path) -> tuple[socket.socket, int]:
+    """A connection to who listens there, and its pid.
+
+    Raises:
+        Unreachable: Nobody does.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        sock.connect(str(path))
+        pid, _, _ = _PEERCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size))
+    except OSError as error:
+        sock.close()
+        raise Unreachable(f"nobody answers on {path}: {error.strerror}", path=str(path)) from None
+    return sock, pid

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Incoming calls and the switching cores that take them: offers go out, claims and refusals come of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dahdi_py.core.numbers import NumberPattern
+from dahdi_py.core.offers import Action, Offer, Offers, Refuse, Rules, Withdraw
+from dahdi_py.daemon.checks import refuse_parameter
+from dahdi_py.daemon.circuits import Call
+from dahdi_py.daemon.clients import Client
+from dahdi_py.errors import ConfigError, DahdiPyError, NotFound
+from dahdi_py.wire.messages import calls as wire
+from dahdi_py.wire.messages.host import HangupRequest
+from dahdi_py.wire.server import Request
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from dahdi_py.daemon.control import Control
+
+_GRACE_S = 2.0
+"""So long after the daemon is ready cores may still be coming back; calls wait for them."""
+
+
+class Serving:
+    """Feeds the pure offers with what happens, and does what they say.
+
+    Synchronization: the loop's thread.
+    """
+
+    def __init__(self, control: Control) -> None:
+        calls = control.config.calls
+        self._control = control
+        self.offers = Offers(Rules(calls.offer_s, calls.claim_by_s, calls.unserved_cause, calls.no_core_cause))
+        self._cores: dict[int, tuple[Client, Request]] = {}
+        self._offered_to: dict[str, set[int]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+
+    def begin(self) -> None:
+        """Calls that come while cores are still coming back wait for them."""
+        self.offers.rules = replace(self.offers.rules, grace_until=time.monotonic() + _GRACE_S)
+
+    def serve(self, client: Client, request: Request, wants: wire.ServeRequest) -> None:
+        """The connection takes calls from now on.
+
+        Raises:
+            InvalidParameter: A number is no pattern.
+            NotFound: A group is not configured.
+        """
+        if client.number in self._cores:
+            raise DahdiPyError("this connection serves already: open another one")
+        known = [group.name for group in self._control.config.groups]
+        for name in wants.groups:
+            if name not in known:
+                raise NotFound(f"no group {name!r}; groups: {', '.join(known) or 'none'}", kind="group", name=name)
+        try:
+            patterns = tuple(NumberPattern.parse(text) for text in wants.numbers)
+        except ConfigError as error:
+            raise refuse_parameter("numbers", error.message.partition(": ")[2]) from None
+        self._cores[client.number] = (client, request)
+        request.reply(wire.ServeReply(), continues=True)
+        self._do(self.offers.join(client.number, wants.groups, patterns, wants.priority, time.monotonic()))
+
+    def leave(self, client: Client) -> None:
+        """The connection is gone; what it was offered goes on."""
+        if self._cores.pop(client.number, None) is not None:
+            self._do(self.offers.leave(client.number, time.monotonic()))
+
+    def offered(self, call: Call) -> None:
+        """The call came in and goes round."""
+        groups = self._control.inventory.spans[call.span].groups if call.span in self._control.inventory.spans else ()
+        age = min(max(0.0, (time.time_ns() - call.started_ns) / 1e9), self._control.config.calls.claim_by_s)
+        self._do(self.offers.offered(call.call, groups, call.called.number, age, time.monotonic()))
+
+    def taken(self, call: str, client: Client) -> None:
+        """The client claims the call; whoever else had it is told."""
+        actions = self.offers.taken(call)
+        ours = self._cores_like(client)
+        self._do([one for one in actions if not (isinstance(one, Withdraw) and one.core in ours)])
+        self._offered_to.pop(call, None)
+
+    def ended(self, call: str, reason: str) -> None:
+        """The call is gone."""
+        self._do(self.offers.ended(call, reason))
+        self._offered_to.pop(call, None)
+
+    def decline(self, call: str, client: Client) -> None:
+        """The client does not want the call.
+
+        Raises:
+            NotFound: It was never offered to it, or is no offer any more.
+        """
+        if not self.was_offered(call, client):
+            raise NotFound(f"call {call!r} is not offered to this process", kind="call", name=call)
+        self._do(self.offers.decline(call, self._cores_like(client), time.monotonic()))
+
+    def was_offered(self, call: str, client: Client) -> bool:
+        """Whether the call is an offer still, and this process got it."""
+        return not self._offered_to.get(call, set()).isdisjoint(self._cores_like(client))
+
+    def _cores_like(self, client: Client) -> set[int]:
+        """The serving connections of the client's process."""
+        return {
+            number
+            for number, (core, _) in self._cores.items()
+            if core is client or (core.pid == client.pid and core.uid == client.uid)
+        }
+
+    def _do(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Offer():
+                    self._offer(action)
+                case Withdraw():
+                    self._withdraw(action)
+                case Refuse():
+                    self._refuse(action)
+        self._arm()
+
+    def _offer(self, action: Offer) -> None:
+        call = self._control.inventory.calls.get(action.call)
+        if call is None:
+            return
+        self._offered_to.setdefault(action.call, set()).add(action.core)
+        span = self._control.inventory.spans[call.span]
+        said = call.offered
+        more = {
+            name: getattr(said, name)
+            for name in ("redirecting", "sending_complete", "progress", "user_user", "keypad")
+            if said is not None
+        }
+        offer = wire.Offer(
+            call=call.call, group=action.group, span=call.span, span_number=span.config.number or 0,
+            timeslot=call.timeslot, called=call.called, calling=call.calling, bearer=call.bearer,
+            law=said.law if said is not None else str(span.config.used_law), **more,
+        )  # fmt: skip
+        self._cores[action.core][1].reply(wire.ServeReply(offer=offer), continues=True)
+
+    def _withdraw(self, action: Withdraw) -> None:
+        self._cores[action.core][1].reply(wire.ServeReply(withdrawn=action.call, reason=action.reason), continues=True)
+
+    def _refuse(self, action: Refuse) -> None:
+        self._offered_to.pop(action.call, None)
+        call = self._control.inventory.calls.get(action.call)
+        if call is not None:
+            request = HangupRequest(call=action.call, cause=action.cause, cleared_by="host", reason=action.reason)
+            self._control.hosts[call.host].link.tell("Hangup", request)
+
+    def _arm(self) -> None:
+        due = self.offers.next_deadline()
+        if self._timer is not None and (due is None or due != self._due):
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and self._timer is None:
+            self._due = due
+            self._timer = self._control.loop.call_later(max(0.0, due - time.monotonic()), self._expired)
+
+    def _expired(self) -> None:
+        self._timer = None
+        self._do(self.offers.feed(time.monotonic()))

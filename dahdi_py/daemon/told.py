@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a line host tells: each event changes the inventory, and becomes an event of ours and a line in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from dahdi_py.core.cause import cause_name
+from dahdi_py.core.terms import Phase
+from dahdi_py.daemon import ledger
+from dahdi_py.daemon.circuits import NOBODY, Call
+from dahdi_py.daemon.inventory import Inventory
+from dahdi_py.wire.messages.common import Message
+from dahdi_py.wire.messages.host import (
+    Attempted,
+    ChannelState,
+    Ended,
+    HangupSeen,
+    HostEvent,
+    Moved,
+    Offered,
+    Progressed,
+    SpanState,
+)
+
+T = TypeVar("T")
+
+
+class Told(NamedTuple):
+    """An event as it is published, and what the ledger keeps of it."""
+
+    kind: str
+    data: dict[str, Any]
+    entry: ledger.Entry | None = None
+
+
+class Source(NamedTuple):
+    """Who tells: a host, in its start."""
+
+    host: str
+    start: int
+
+
+def take_in(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    """The event as published, after the inventory has it.
+
+    Args:
+        known: The snapshot had it already: the inventory is not to be changed.
+
+    Raises:
+        msgspec.ValidationError: The event's data are not of its kind.
+    """
+    teller = _TELLERS.get(event.kind)
+    if teller is None:
+        return Told(event.kind, event.data)
+    return teller(inventory, source, event, known)
+
+
+def record_of(call: Call, started_ns: int, start: int) -> ledger.Opened:
+    """The row of a call that the ledger missed."""
+    return ledger.Opened(
+        call.call, call.direction, call.host, start, call.span, call.timeslot, call.called, call.calling, call.bearer,
+        started_ns, call.owner, call.correlation, (),
+    )  # fmt: skip
+
+
+def ended_unseen(call: Call, now_ns: int, cleared_by: str, reason: str) -> dict[str, Any]:
+    """The data of `call.ended` for a call whose host cannot tell any more."""
+    duration = now_ns - call.answered_ns if call.answered_ns else 0
+    ended = Ended(
+        direction=call.direction, called=call.called, calling=call.calling, bearer=call.bearer, span=call.span,
+        timeslot=call.timeslot, attempt=call.attempt, cause=0, location="", cleared_by=cleared_by, reason=reason,
+        started_ns=call.started_ns, alerting_ns=0, answered_ns=call.answered_ns, ended_ns=now_ns,
+        duration_ns=max(0, duration), messages=[], correlation=call.correlation, owner=call.owner,
+    )  # fmt: skip
+    return {**msgspec.to_builtins(ended), "cause_name": ""}
+
+
+def _data(event: HostEvent, kind: type[T]) -> T:
+    return msgspec.convert(event.data, kind)
+
+
+def _message(name: str, sent: bool, event: HostEvent, cause: int = 0, location: str = "") -> Message:
+    return Message(
+        name=name, sent=sent, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, cause=cause, location=location
+    )
+
+
+def _span_status(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    state = _data(event, SpanState)
+    span = inventory.spans.get(state.name)
+    before = span.state if span else None
+    if not known:
+        inventory.span_state(state)
+    if before is not None and before.alarms == state.alarms:
+        return Told("span.status", event.data)
+    return Told("span.alarm" if state.alarms else "span.clear", event.data)
+
+
+def _dchannel(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    span = inventory.spans.get(event.span)
+    if span is not None and span.state is not None and not known:
+        up = event.kind.rpartition(".")[2]
+        inventory.span_state(msgspec.structs.replace(span.state, dchannel=up, dchannel_since_ns=event.utc_ns))
+    return Told(event.kind, event.data)
+
+
+def _offered(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    offered = _data(event, Offered)
+    call = inventory.calls.get(event.call)
+    if call is None and not known:
+        call = inventory.calls[event.call] = Call(
+            event.call, source.host, "incoming", "offered", event.span, event.timeslot, offered.called,
+            offered.calling, offered.bearer, event.utc_ns,
+        )  # fmt: skip
+        if event.token:
+            inventory.bind(call, event.token, event.span, event.timeslot)
+    if call is not None:
+        call.offered = offered
+    row = ledger.Opened(
+        event.call, "incoming", source.host, source.start, event.span, event.timeslot, offered.called,
+        offered.calling, offered.bearer, event.utc_ns, NOBODY, "", (_message("SETUP", False, event),),
+    )  # fmt: skip
+    return Told(event.kind, event.data, row)
+
+
+def _attempt(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    tried = _data(event, Attempted)
+    call = inventory.calls.get(event.call)
+    if not known:
+        if call is None:
+            call = inventory.calls[event.call] = Call(
+                event.call, source.host, "outgoing", "setup", event.span, event.timeslot, tried.called,
+                tried.calling, tried.bearer, event.utc_ns, correlation=tried.correlation, owner=tried.owner,
+            )  # fmt: skip
+        call.attempt = tried.attempt
+        call.host = source.host
+        if event.token:
+            inventory.bind(call, event.token, event.span, event.timeslot)
+    setup = _message("SETUP", True, event)
+    if tried.attempt > 1:
+        columns = (("attempts", tried.attempt), ("span", event.span), ("timeslot", event.timeslot))
+        return Told(event.kind, event.data, ledger.Stepped(event.call, event.utc_ns, columns, setup))
+    row = ledger.Opened(
+        event.call, "outgoing", source.host, source.start, event.span, event.timeslot, tried.called, tried.calling,
+        tried.bearer, event.utc_ns, tried.owner, tried.correlation, (setup,),
+    )  # fmt: skip
+    return Told(event.kind, event.data, row)
+
+
+_STEPS = {
+    "call.proceeding": ("CALL PROCEEDING", "proceeding"),
+    "call.alerting": ("ALERTING", Phase.ALERTING),
+    "call.progress": ("PROGRESS", ""),
+    "call.answered": ("CONNECT", Phase.ACTIVE),
+}
+
+
+def _step(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    name, phase = _STEPS[event.kind]
+    progressed = _data(event, Progressed)
+    columns: list[tuple[str, str | int]] = []
+    if phase == Phase.ALERTING:
+        columns.append(("alerting_ns", event.utc_ns))
+    if phase == Phase.ACTIVE:
+        columns.append(("answered_ns", event.utc_ns))
+    call = inventory.calls.get(event.call)
+    if call is not None and not known:
+        if phase and call.phase not in (Phase.ACTIVE, Phase.RELEASING):
+            inventory.phase(call, phase)
+        if phase == Phase.ACTIVE:
+            call.answered_ns = event.utc_ns
+    sent = call is not None and call.direction == "incoming"
+    message = _message(name, sent, event, progressed.cause)
+    return Told(event.kind, event.data, ledger.Stepped(event.call, event.utc_ns, tuple(columns), message))
+
+
+def _media(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    call = inventory.calls.get(event.call)
+    if call is not None:
+        call.media = True
+    return Told(event.kind, event.data)
+
+
+def _moved(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    moved = _data(event, Moved)
+    if not known:
+        inventory.move(event.token, moved.span, moved.timeslot)
+    if not event.call:
+        return Told("channel.moved", event.data)
+    columns = (("span", moved.span), ("timeslot", moved.timeslot))
+    return Told("call.moved", event.data, ledger.Stepped(event.call, event.utc_ns, columns))
+
+
+def _hangup(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    seen = _data(event, HangupSeen)
+    call = inventory.calls.get(event.call)
+    if call is not None and not known:
+        inventory.phase(call, Phase.RELEASING)
+    message = _message("DISCONNECT", False, event, seen.cause, seen.location)
+    data = {**event.data, "cause_name": cause_name(seen.cause)}
+    return Told(event.kind, data, ledger.Stepped(event.call, event.utc_ns, (), message))
+
+
+def _ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    ended = _data(event, Ended)
+    call = inventory.calls.get(event.call)
+    if call is not None and not known:
+        inventory.end_call(call)
+    data = {**event.data, "cause_name": cause_name(ended.cause)}
+    return Told(event.kind, data, ledger.Closed(event.call, source.host, source.start, ended))
+
+
+def _lease_ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    if not known and inventory.end_lease(event.token) is None:
+        inventory.ended_early(event.token)
+    return Told("channel.released", event.data)
+
+
+def _channel_state(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    state = _data(event, ChannelState)
+    if not known:
+        inventory.channel_state(state)
+    return Told(event.kind, event.data)
+
+
+def _lost(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    return Told("gap", {**event.data, "reason": f"line host {source.host} could not keep them all"})
+
+
+_TELLERS: dict[str, Callable[[Inventory, Source, HostEvent, bool], Told]] = {
+    "span.status": _span_status,
+    "dchannel.up": _dchannel,
+    "dchannel.down": _dchannel,
+    "call.offered": _offered,
+    "call.attempt": _attempt,
+    **dict.fromkeys(_STEPS, _step),
+    "call.media": _media,
+    "call.moved": _moved,
+    "lease.moved": _moved,
+    "call.hangup": _hangup,
+    "call.ended": _ended,
+    "lease.ended": _lease_ended,
+    "channel.state": _channel_state,
+    "outbox.lost": _lost,
+}
