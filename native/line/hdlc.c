@@ -150,11 +150,14 @@ static void spill(struct hdlc_rx *rx) {
 
 /* A flag came: octets of the good frame it ends, with FCS, or 0. */
 static size_t end_frame(struct hdlc_rx *rx) {
-    size_t bits = 8 * rx->length + rx->bits;
-    if (!rx->in_frame || bits <= FLAG_SPURIOUS)
+    /* After five ones (on a bad line) the flag's zero was taken for a stuffed one. */
+    size_t bits = 8 * rx->length + rx->bits, spurious = rx->unstuffed ? FLAG_SPURIOUS - 1 : FLAG_SPURIOUS;
+    if (!rx->in_frame || bits <= spurious)
         return 0;
-    bits -= FLAG_SPURIOUS;
-    if (bits < 8 * HDLC_MIN)
+    bits -= spurious;
+    if (bits > 8 * rx->limit)
+        rx->counts.overlong++;
+    else if (bits < 8 * HDLC_MIN)
         rx->counts.shorts++;
     else if (bits % 8)
         rx->counts.misaligned++;
@@ -198,6 +201,7 @@ static size_t look_at_bits(struct hdlc_rx *rx, unsigned octet) {
         } else if (rx->ones < 5 && rx->in_frame) {
             take_bit(rx, 0);
         }
+        rx->unstuffed = rx->ones == 5;
         rx->ones = 0;
     }
     return ended;
@@ -218,6 +222,7 @@ static size_t take_plain(struct hdlc_rx *rx, const uint8_t *in, size_t n) {
             acc |= (uint64_t)p->frame << bits;
             bits += p->bits;
             ones = p->ones;
+            rx->unstuffed = p->unstuffed;
         }
         rx->acc = acc;
         rx->bits = bits;

@@ -51,7 +51,8 @@ void hdlc_tx_abort(struct hdlc_tx *tx);
 struct hdlc_rx {
     uint64_t acc; /* bits of the frame not yet in `frame`, first one lowest */
     unsigned bits;
-    unsigned ones; /* ones in a row just now, 7 for seven and more */
+    unsigned ones;  /* ones in a row just now, 7 for seven and more */
+    bool unstuffed; /* the last zero came after five ones and is not in `acc` */
     bool in_frame;
     size_t limit; /* longest frame taken, octets with FCS */
     size_t length;

@@ -23,7 +23,7 @@ static struct hdlc_stuffed stuff(unsigned octet, unsigned ones) {
 }
 
 static struct hdlc_plain unstuff(unsigned octet, unsigned ones) {
-    struct hdlc_plain out = {0, 0, 0, 0};
+    struct hdlc_plain out = {0};
     for (int bit = 7; bit >= 0; bit--) {
         if (octet >> bit & 1) {
             if (++ones <= 5)
@@ -35,6 +35,7 @@ static struct hdlc_plain unstuff(unsigned octet, unsigned ones) {
                 out.bits++;
             else if (ones == 6)
                 out.event = 1;
+            out.unstuffed = ones == 5;
             ones = 0;
         }
         if (out.event)

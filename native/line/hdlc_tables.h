@@ -19,7 +19,8 @@ struct hdlc_plain {
     uint8_t frame;
     uint8_t bits;
     uint8_t ones;
-    uint8_t event; /* a flag or an abort ends inside: look at every bit */
+    uint8_t event : 1;     /* a flag or an abort ends inside: look at every bit */
+    uint8_t unstuffed : 1; /* its last zero came after five ones */
 };
 
 extern struct hdlc_stuffed hdlc_stuff[5][256];

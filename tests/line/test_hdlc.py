@@ -117,6 +117,14 @@ def test_any_bits_are_judged_as_the_oracle_does(pieces: list[list[int]], cuts: l
     assert counts(rx) == as_counts(expected)
 
 
+def test_a_flag_right_after_five_ones_is_a_flag() -> None:
+    """Only a bad line has it: the flag's first zero looks like a stuffed one."""
+    line = oracle.to_octets([*oracle.FLAG, *[0, 1] * 30, *[1] * 4, *oracle.FLAG, *oracle.FLAG])
+    assert oracle.receive(line, LIMIT) == oracle.Seen(fcs_errors=1)
+    _, rx = fed(line, [])
+    assert counts(rx) == as_counts(oracle.Seen(fcs_errors=1))
+
+
 @given(st.randoms(use_true_random=False), st.integers(1, 30))
 def test_bit_errors_are_judged_as_the_oracle_does(rng: random.Random, errors: int) -> None:
     frames = [rng.randbytes(rng.randrange(2, 40)) for _ in range(10)]

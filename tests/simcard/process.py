@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dahdi_py.backends.card_link import CardLink
 from dahdi_py.core.terms import LineType
-from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.interface import Empty, Request
 from dahdi_py.wire.messages import card as messages
 
 PATIENCE_S = 20.0
@@ -46,7 +46,7 @@ class CardProcess:
         assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], "the card did not get ready"
         assert self.process.stdout.readline() == b"ready\n"
 
-    def ask(self, method: str, parameters: messages.Request) -> None:
+    def ask(self, method: str, parameters: Request) -> None:
         link = CardLink("sim", str(self.path), PATIENCE_S)
         link.ask(method, parameters, Empty)
         link.close()
