@@ -12,7 +12,16 @@ from dahdi_py.ffi._libpri import lib
 from dahdi_py.ffi.libpri_events import Number, Subaddress
 
 _HEADER = struct.Struct("<HHIQiiii")
+_FIELD = struct.Struct("<BBBB")
 _NONE: Final = 0xFF
+# Bound once: these are on every call's way.
+_SETUP: Final = lib.COMMAND_SETUP
+_CALLED: Final = lib.FIELD_CALLED
+_CALLING: Final = lib.FIELD_CALLING
+_EXCLUSIVE: Final = lib.SETUP_EXCLUSIVE
+_COMPLETE: Final = lib.SETUP_COMPLETE
+_NOT_ISDN: Final = lib.SETUP_NOT_ISDN
+_REVERSE_CHARGE: Final = lib.SETUP_REVERSE_CHARGE
 NUMBER_MAX: Final = 63
 USER_USER_MAX: Final = 131
 """Source: Q.931 4.5.30, one octet of it is the protocol discriminator."""
@@ -55,75 +64,68 @@ class SetupRequest(msgspec.Struct, frozen=True, gc=False):
     user_user: str = ""
 
 
-def _checked(what: str, octets: bytes, limit: int) -> bytes:
-    if len(octets) > limit:
-        raise ValueError(f"{what}: {len(octets)} octets, at most {limit} fit")
-    return octets
-
-
-def _text(what: str, value: str, limit: int) -> bytes:
+def _encode(what: str, value: str, limit: int) -> bytes:
     try:
         octets = value.encode("latin-1")
     except UnicodeEncodeError as error:
         raise ValueError(f"{what}: {value!r} is not Latin-1") from error
     if b"\0" in octets:
         raise ValueError(f"{what}: {value!r} has a NUL in it")
-    return _checked(what, octets, limit)
-
-
-def _field(tag: int, octets: bytes, a: int = _NONE, b: int = _NONE) -> bytes:
-    return bytes((tag, len(octets), a, b)) + octets
-
-
-def _number(tag: int, what: str, number: Number) -> bytes:
-    presentation = _NONE
-    if number.presentation is not None:
-        presentation = (number.presentation & 3) << 5 | (number.screening or 0) & 3
-    plan = (number.type & 7) << 4 | number.plan & 0xF
-    return _field(tag, _text(what, number.digits, NUMBER_MAX), plan, presentation)
-
-
-def _subaddress(tag: int, what: str, subaddress: Subaddress) -> bytes:
-    return _field(tag, _checked(what, subaddress.octets, SUBADDRESS_MAX), subaddress.type & 7, subaddress.odd)
-
-
-def _numbers(request: SetupRequest) -> bytes:
-    octets = b""
-    if request.called is not None:
-        octets = _number(lib.FIELD_CALLED, "called", request.called)
-    if request.calling is not None:
-        octets += _number(lib.FIELD_CALLING, "calling", request.calling)
-    if request.redirecting is not None:
-        octets += _number(lib.FIELD_REDIRECTING, "redirecting", request.redirecting)
-    if request.original_called is not None:
-        octets += _number(lib.FIELD_ORIGINAL_CALLED, "original_called", request.original_called)
+    if len(octets) > limit:
+        raise ValueError(f"{what}: {len(octets)} octets, at most {limit} fit")
     return octets
 
 
-def _extras(request: SetupRequest) -> bytes:
+def _number(tag: int, what: str, number: Number) -> bytes:
+    octets = _encode(what, number.digits, NUMBER_MAX)
+    presentation = _NONE
+    if number.presentation is not None:
+        presentation = (number.presentation & 3) << 5 | (number.screening or 0) & 3
+    return _FIELD.pack(tag, len(octets), (number.type & 7) << 4 | number.plan & 0xF, presentation) + octets
+
+
+def _text(tag: int, what: str, value: str, limit: int) -> bytes:
+    octets = _encode(what, value, limit)
+    return _FIELD.pack(tag, len(octets), _NONE, _NONE) + octets
+
+
+def _subaddress(tag: int, what: str, subaddress: Subaddress) -> bytes:
+    octets = subaddress.octets
+    if len(octets) > SUBADDRESS_MAX:
+        raise ValueError(f"{what}: {len(octets)} octets, at most {SUBADDRESS_MAX} fit")
+    return _FIELD.pack(tag, len(octets), subaddress.type & 7, subaddress.odd) + octets
+
+
+def _rare_fields(request: SetupRequest) -> bytes:
     octets = b""
     if request.calling_name:
-        octets += _field(lib.FIELD_CALLING_NAME, _text("calling_name", request.calling_name, NUMBER_MAX))
+        octets += _text(lib.FIELD_CALLING_NAME, "calling_name", request.calling_name, NUMBER_MAX)
+    if request.redirecting is not None:
+        octets += _number(lib.FIELD_REDIRECTING, "redirecting", request.redirecting)
     if request.redirecting_name:
-        octets += _field(lib.FIELD_REDIRECTING_NAME, _text("redirecting_name", request.redirecting_name, NUMBER_MAX))
+        octets += _text(lib.FIELD_REDIRECTING_NAME, "redirecting_name", request.redirecting_name, NUMBER_MAX)
+    if request.original_called is not None:
+        octets += _number(lib.FIELD_ORIGINAL_CALLED, "original_called", request.original_called)
     if request.called_subaddress is not None:
         octets += _subaddress(lib.FIELD_CALLED_SUBADDRESS, "called_subaddress", request.called_subaddress)
     if request.calling_subaddress is not None:
         octets += _subaddress(lib.FIELD_CALLING_SUBADDRESS, "calling_subaddress", request.calling_subaddress)
     if request.keypad:
-        octets += _field(lib.FIELD_KEYPAD, _text("keypad", request.keypad, NUMBER_MAX))
+        octets += _text(lib.FIELD_KEYPAD, "keypad", request.keypad, NUMBER_MAX)
     if request.user_user:
-        octets += _field(lib.FIELD_USER_USER, _text("user_user", request.user_user, USER_USER_MAX))
+        octets += _text(lib.FIELD_USER_USER, "user_user", request.user_user, USER_USER_MAX)
     return octets
 
 
 def _flags(request: SetupRequest) -> int:
-    return (
-        (lib.SETUP_EXCLUSIVE if request.exclusive else 0)
-        | (lib.SETUP_COMPLETE if request.complete else 0)
-        | (lib.SETUP_NOT_ISDN if request.not_isdn else 0)
-        | (lib.SETUP_REVERSE_CHARGE if request.reverse_charge else 0)
-    )
+    flags = _EXCLUSIVE if request.exclusive else 0
+    if request.complete:
+        flags |= _COMPLETE
+    if request.not_isdn:
+        flags |= _NOT_ISDN
+    if request.reverse_charge:
+        flags |= _REVERSE_CHARGE
+    return flags
 
 
 class CommandQueue:
@@ -157,17 +159,21 @@ class CommandQueue:
         Raises:
             ValueError: A text does not fit its element; the message names it.
         """
-        if request.called is None and not request.keypad:
+        fields = b""
+        if request.called is not None:
+            fields = _number(_CALLED, "called", request.called)
+        elif not request.keypad:
             raise ValueError("called: a SETUP needs a called number or keypad digits")
         if not 1 <= request.channel <= CHANNEL_MAX:
             raise ValueError(f"channel: {request.channel} is no channel number")
-        fields = _numbers(request) + _extras(request)
+        if request.calling is not None:
+            fields += _number(_CALLING, "calling", request.calling)
+        fields += _rare_fields(request)
         a = request.capability & 0x1F | (request.layer1 & 0xFF) << 8 | _flags(request) << 16
         b = request.redirecting_reason & 0xF | (request.original_reason & 0xF) << 8
         b |= (request.redirecting_count & 0xFF) << 16
-        self._commands.append(
-            _HEADER.pack(lib.COMMAND_SETUP, 32 + len(fields), dchannel, handle, request.channel, a, b, 0) + fields
-        )
+        header = _HEADER.pack(_SETUP, 32 + len(fields), dchannel, handle, request.channel, a, b, 0)
+        self._commands.append(header + fields)
 
     def setup_ack(self, handle: int, channel: int = 0, *, in_band: bool = False) -> None:
         """Queue SETUP ACKNOWLEDGE, asking for more digits; `channel` 0 keeps the channel offered."""
@@ -201,11 +207,11 @@ class CommandQueue:
 
     def information(self, handle: int, digits: str) -> None:
         """Queue one INFORMATION a digit (overlap sending)."""
-        self._call(lib.COMMAND_INFORMATION, handle, fields=_text("digits", digits, DIGITS_MAX))
+        self._call(lib.COMMAND_INFORMATION, handle, fields=_encode("digits", digits, DIGITS_MAX))
 
     def keypad(self, handle: int, digits: str) -> None:
         """Queue INFORMATION with keypad digits."""
-        self._call(lib.COMMAND_KEYPAD, handle, fields=_text("digits", digits, DIGITS_MAX))
+        self._call(lib.COMMAND_KEYPAD, handle, fields=_encode("digits", digits, DIGITS_MAX))
 
     def notify(self, handle: int, indicator: int) -> None:
         """Queue NOTIFY. Source: Q.931 4.5.22."""

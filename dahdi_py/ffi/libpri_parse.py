@@ -11,7 +11,6 @@ from dahdi_py.ffi import libpri_events as ev
 from dahdi_py.ffi._libpri import lib
 
 _HEADER = struct.Struct("<HHIQQiiii")
-_FIELD = struct.Struct("<BBBB")
 _NONE: Final = 0xFF
 _NOBODY: Final = 0xFFFFFFFF
 
@@ -52,35 +51,11 @@ FAILURES: Final[dict[int, Any]] = {
 }
 _CLEARED_BY: Final[tuple[Literal["protocol", "us", "peer"], ...]] = ("protocol", "us", "peer")
 
-_NUMBERS: Final = {
-    lib.FIELD_CALLED: "called",
-    lib.FIELD_CALLING: "calling",
-    lib.FIELD_ANI: "ani",
-    lib.FIELD_REDIRECTING: "redirecting",
-    lib.FIELD_ORIGINAL_CALLED: "original_called",
-    lib.FIELD_CONNECTED: "connected",
-}
-_TEXTS: Final = {
-    lib.FIELD_CALLING_NAME: "calling_name",
-    lib.FIELD_REDIRECTING_NAME: "redirecting_name",
-    lib.FIELD_ORIGINAL_CALLED_NAME: "original_called_name",
-    lib.FIELD_CONNECTED_NAME: "connected_name",
-    lib.FIELD_DISPLAY: "display",
-    lib.FIELD_KEYPAD: "keypad",
-    lib.FIELD_USER_USER: "user_user",
-    lib.FIELD_DIGITS: "digits",
-    lib.FIELD_TEXT: "text",
-}
-_SUBADDRESSES: Final = {
-    lib.FIELD_CALLED_SUBADDRESS: "called_subaddress",
-    lib.FIELD_CALLING_SUBADDRESS: "calling_subaddress",
-}
-
 
 def _channel(encoded: int) -> int | None:
-    """libpri's channel: number in bits 0-7 (0 none, 255 any), interface above."""
+    """libpri's channel: number in bits 0-7 (0 none, 255 any; -1 is both), interface above."""
     number = encoded & 0xFF
-    return number if encoded != -1 and 0 < number < 0xFF else None
+    return number if 0 < number < 0xFF else None
 
 
 def _octet(value: int) -> int | None:
@@ -95,37 +70,65 @@ def _number(digits: bytes, plan: int, presentation: int) -> ev.Number:
     return ev.Number(ev.text(digits), plan & 0xF, plan >> 4 & 7, presentation >> 5 & 3, presentation & 3)
 
 
+def _text(content: bytes, a: int, b: int) -> str:
+    return ev.text(content)
+
+
+def _subaddress(content: bytes, kind: int, odd: int) -> ev.Subaddress:
+    return ev.Subaddress(content, kind, bool(odd))
+
+
+_FIELDS: Final[dict[int, tuple[str, Callable[[bytes, int, int], Any]]]] = {
+    lib.FIELD_CALLED: ("called", _number),
+    lib.FIELD_CALLING: ("calling", _number),
+    lib.FIELD_ANI: ("ani", _number),
+    lib.FIELD_REDIRECTING: ("redirecting", _number),
+    lib.FIELD_ORIGINAL_CALLED: ("original_called", _number),
+    lib.FIELD_CONNECTED: ("connected", _number),
+    lib.FIELD_CALLING_NAME: ("calling_name", _text),
+    lib.FIELD_REDIRECTING_NAME: ("redirecting_name", _text),
+    lib.FIELD_ORIGINAL_CALLED_NAME: ("original_called_name", _text),
+    lib.FIELD_CONNECTED_NAME: ("connected_name", _text),
+    lib.FIELD_DISPLAY: ("display", _text),
+    lib.FIELD_KEYPAD: ("keypad", _text),
+    lib.FIELD_USER_USER: ("user_user", _text),
+    lib.FIELD_DIGITS: ("digits", _text),
+    lib.FIELD_TEXT: ("text", _text),
+    lib.FIELD_CALLED_SUBADDRESS: ("called_subaddress", _subaddress),
+    lib.FIELD_CALLING_SUBADDRESS: ("calling_subaddress", _subaddress),
+}
+
+
 def _fields(octets: bytes, at: int, end: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     while at < end:
-        tag, length, a, b = _FIELD.unpack_from(octets, at)
-        content = octets[at + 4 : at + 4 + length]
-        at += 4 + length
-        if tag in _NUMBERS:
-            found[_NUMBERS[tag]] = _number(content, a, b)
-        elif tag in _TEXTS:
-            found[_TEXTS[tag]] = ev.text(content)
-        elif tag in _SUBADDRESSES:
-            found[_SUBADDRESSES[tag]] = ev.Subaddress(content, a, bool(b))
+        tag, length, a, b = octets[at : at + 4]
+        at += 4
+        name, decode = _FIELDS[tag]
+        found[name] = decode(octets[at : at + length], a, b)
+        at += length
     return found
 
 
 def _ring(dch: int, handle: int, ns: int, ch: int, a: int, b: int, c: int, octets: bytes, at: int, end: int) -> ev.Ring:
+    capability, layer1 = a & 0xFF, a >> 8
+    fields = _fields(octets, at, end)
+    if c & 0xFF0000:
+        fields["redirecting_count"] = c >> 16
+        fields["redirecting_reason"] = _octet(c & 0xFF)
+        fields["original_reason"] = _octet(c >> 8 & 0xFF)
     return ev.Ring(
         dch,
         ns,
         handle,
         _channel(ch),
-        _octet(a & 0xFF),
-        _octet(a >> 8 & 0xFF),
+        capability if capability < _NONE else None,
+        layer1 if layer1 < _NONE else None,
         not b & 1 << 16,
-        bool(b & 1 << 17),
-        bool(b & 1 << 18),
-        ev.progress_descriptions(b & 0xFFFF),
-        redirecting_reason=_octet(c & 0xFF) if c >> 16 & 0xFF else None,
-        original_reason=_octet(c >> 8 & 0xFF),
-        redirecting_count=c >> 16 & 0xFF,
-        **_fields(octets, at, end),
+        b & 1 << 17 != 0,
+        b & 1 << 18 != 0,
+        ev.progress_descriptions(b & 0xFFFF) if b & 0xFFFF else (),
+        **fields,
     )
 
 
@@ -154,7 +157,7 @@ def _progress(
 def _hangup_request(
     dch: int, handle: int, ns: int, ch: int, a: int, b: int, c: int, octets: bytes, at: int, end: int
 ) -> ev.HangupRequest:
-    fields = _fields(octets, at, end)
+    fields = _fields(octets, at, end) if at < end else {}
     return ev.HangupRequest(
         dch,
         ns,
