@@ -70,8 +70,8 @@ class Caller:
             self._sock,
             octets=_OUTPUT_OCTETS,
             messages=_OUTPUT_MESSAGES,
-            on_overflow=lambda: self._lost(Unreachable(f"{self._name} does not read", path=self.path)),
-            on_broken=lambda error: self._lost(self._unreachable(error.strerror or str(error))),
+            on_overflow=lambda: self._broken(OSError(0, "it does not read")),
+            on_broken=self._broken,
             on_drained=lambda: None,
         )
         loop.add_reader(self._sock.fileno(), self._readable)
@@ -108,6 +108,7 @@ class Caller:
                 it is the time to the first reply.
         """
         if self.closed:
+            # Now: there may be no loop any more.
             on_reply(None, [], self._unreachable("closed"))
             return
         deadline = None if timeout is None else monotonic() + timeout
@@ -187,6 +188,11 @@ class Caller:
                 on_reply, one.on_reply, one.deadline = one.on_reply, None, None
                 if on_reply is not None:
                     on_reply(None, [], Timeout(f"{self._name} did not answer {one.method} in time", path=self.path))
+
+    def _broken(self, error: OSError) -> None:
+        # Told from the loop, never from inside `call`.
+        reason = self._unreachable(error.strerror or str(error))
+        self._loop.call_later(0, lambda: self._lost(reason))
 
     def _lost(self, error: DahdiPyError) -> None:
         if self.closed:

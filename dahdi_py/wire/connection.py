@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One client's connection as a server sees it: its peer, its requests, the order of its replies."""
+"""One client's connection as a server sees it: its requests, and the order of their answers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.dispatch import Routes
 from dahdi_py.wire.framing import (
-    REQUEST_LIMIT,
     CallMessage,
     Reader,
     close_all,
@@ -26,77 +23,12 @@ from dahdi_py.wire.framing import (
     receive,
     receive_octets,
 )
-from dahdi_py.wire.interface import Interface, Method
 from dahdi_py.wire.loop import Loop, Timer, turn
 from dahdi_py.wire.output import Output
+from dahdi_py.wire.peer import Hooks, Limits, Peer
 from dahdi_py.wire.refusals import ProtocolError, VarlinkError
 
 log = logging.getLogger("dahdi_py.wire")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one server bears from its clients.
-
-    Attributes:
-        connections: At once.
-        request_octets: Of the largest request.
-        partial_s: How long half a message may wait for the rest, seconds.
-        unanswered: Requests of one connection without an answer; no more are read until some are answered.
-        output_octets: What may wait for a client that does not read; then it is cut off.
-        output_messages: The same, in messages.
-    """
-
-    connections: int = 256
-    request_octets: int = REQUEST_LIMIT
-    partial_s: float = 10.0
-    unanswered: int = 1024
-    output_octets: int = 8 * 1024 * 1024
-    output_messages: int = 10_000
-
-
-class Peer:
-    """Who is at the other end, as the kernel says.
-
-    Attributes:
-        id: Number of the connection in this server, from 1.
-        groups: Every group of the process, by SO_PEERGROUPS.
-        data: The owner's, for whatever it keeps about the connection.
-        closed: The connection has ended.
-
-    Synchronization: external.
-    """
-
-    __slots__ = ("_close", "closed", "data", "gid", "groups", "id", "pid", "uid")
-
-    def __init__(
-        self, number: int, pid: int, uid: int, gid: int, groups: frozenset[int], close: Callable[[], None]
-    ) -> None:
-        self.id = number
-        self.pid = pid
-        self.uid = uid
-        self.gid = gid
-        self.groups = groups
-        self.data: Any = None
-        self.closed = False
-        self._close = close
-
-    def close(self) -> None:
-        """The connection ends now; `on_disconnect` is called."""
-        self._close()
-
-    def __repr__(self) -> str:
-        return f"connection {self.id} (pid {self.pid}, uid {self.uid})"
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What a server's owner wants to be asked and told."""
-
-    authorize: Callable[[Peer, Interface, Method], None] | None = None
-    on_connect: Callable[[Peer], None] | None = None
-    on_disconnect: Callable[[Peer], None] | None = None
-    on_overflow: Callable[[Peer], None] | None = None
 
 
 class Request:
@@ -134,11 +66,15 @@ class Request:
         Args:
             parameters: The reply, or its JSON text.
             fds: Descriptors that go with it.
-            close_fds: Ours are closed once sent, also when the caller is gone; else they stay the caller's of this.
+            close_fds: Ours are closed once sent, also when the caller is gone; else they stay whose they are.
         """
-        message = format_reply(parameters, continues=continues, fds=len(fds))
         if fds and not close_fds:
             fds = [os.dup(fd) for fd in fds]
+        try:
+            message = format_reply(parameters, continues=continues, fds=len(fds))
+        except BaseException:
+            close_all(fds)
+            raise
         self._connection.answer(self, message, fds, last=not continues)
 
     @property
@@ -190,7 +126,7 @@ class Connection:
             octets=limits.output_octets,
             messages=limits.output_messages,
             on_overflow=self._overflow,
-            on_broken=lambda _error: self.close(),
+            on_broken=lambda _error: self._abandon(self.close),
             on_drained=self._drained,
         )
         loop.add_reader(sock.fileno(), self._readable)
@@ -225,8 +161,8 @@ class Connection:
         if self._working:
             return
         self._working = True
-        inbox = self._inbox
-        while inbox and not self._full():
+        inbox, unanswered, output, most = self._inbox, self._unanswered, self._output, self._limits.unanswered
+        while inbox and not output.waiting and len(unanswered) < most:
             self._handle(inbox.popleft())
         self._working = False
         if bool(inbox) == self._reading and not self._ending and not self.peer.closed:
@@ -241,13 +177,10 @@ class Connection:
         """Whether the client has to read before more can be sent."""
         return self._output.waiting
 
-    def _full(self) -> bool:
-        return self._output.waiting or len(self._unanswered) >= self._limits.unanswered
-
     def _handle(self, message: bytes) -> None:
         try:
             call = parse_call(message)
-            fds = self._reader.take(call.fds)
+            fds = self._reader.take(call.fds) if call.fds else []
         except ProtocolError as error:
             self._end(error)
             return
@@ -282,15 +215,17 @@ class Connection:
                 log.error("%s was answered twice", request.method)
             return
         request.answered = last
-        if self._unanswered[0] is not request:
+        unanswered = self._unanswered
+        if unanswered[0] is not request:
             if request.held is None:
                 request.held = []
             request.held.append((message, fds))
             return
         self._output.push(message, fds)
         if last and not self.peer.closed:
-            self._unanswered.popleft()
-            self._release_held()
+            unanswered.popleft()
+            if unanswered or (self._inbox and not self._working):
+                self._release_held()
 
     def _release_held(self) -> None:
         unanswered = self._unanswered
@@ -302,7 +237,7 @@ class Connection:
             if not request.answered or self.peer.closed:
                 break
             unanswered.popleft()
-        if self._inbox:
+        if self._inbox and not self._working:
             with turn:
                 self._work()
 
@@ -314,12 +249,31 @@ class Connection:
             self._work()
 
     def _overflow(self) -> None:
-        if self.peer.closed:
+        if self._ending or self.peer.closed:
             return
         log.warning("%r does not read: cut off with %d octets waiting", self.peer, self._output.queued)
-        if self._hooks.on_overflow is not None:
-            self._hooks.on_overflow(self.peer)
+        self._abandon(self._cut_off)
+
+    def _cut_off(self) -> None:
+        if self._hooks.on_overflow is not None and not self.peer.closed:
+            try:
+                self._hooks.on_overflow(self.peer)
+            except Exception:
+                log.exception("%r: its slowness could not be handled", self.peer)
         self.close()
+
+    def _abandon(self, then: Callable[[], None]) -> None:
+        """Nothing goes in or out any more; the end is told from the loop, never from inside an owner's `reply`."""
+        self._ending = True
+        self._inbox.clear()
+        self._stop_reading()
+        self._output.close()
+        self._loop.call_later(0, then)
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._sock.fileno())
 
     def _watch_partial(self, progressed: bool) -> None:
         if self.peer.closed or self._ending:
@@ -343,14 +297,14 @@ class Connection:
         self._complain(error)
         self._ending = True
         self._inbox.clear()
-        if self._reading:
-            self._reading = False
-            self._loop.remove_reader(self._sock.fileno())
+        self._stop_reading()
         self._output.push(format_error(error))
         self._output.flush()
         if not self._output.waiting:
             self.close()
         else:
+            if self._partial_timer is not None:
+                self._partial_timer.cancel()
             self._partial_timer = self._loop.call_later(self._limits.partial_s, self.close)
 
     def close(self) -> None:
@@ -360,8 +314,8 @@ class Connection:
         self.peer.closed = True
         if self._partial_timer is not None:
             self._partial_timer.cancel()
-        if self._reading:
-            self._loop.remove_reader(self._sock.fileno())
+        self._inbox.clear()
+        self._stop_reading()
         self._output.close()
         self._reader.close()
         for request in self._unanswered:

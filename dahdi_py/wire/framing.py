@@ -39,7 +39,7 @@ NO_PARAMETERS = msgspec.Raw(b"{}")
 """The parameters of a message that has none."""
 
 
-class CallMessage(msgspec.Struct, frozen=True):
+class CallMessage(msgspec.Struct, frozen=True, gc=False):
     """A call as it stands on the wire, its parameters not yet decoded."""
 
     method: str
@@ -49,7 +49,7 @@ class CallMessage(msgspec.Struct, frozen=True):
     fds: Count = 0
 
 
-class ReplyMessage(msgspec.Struct, frozen=True):
+class ReplyMessage(msgspec.Struct, frozen=True, gc=False):
     """A reply as it stands on the wire, its parameters not yet decoded."""
 
     parameters: msgspec.Raw = NO_PARAMETERS
@@ -102,7 +102,11 @@ def format_call(
     oneway: bool = False,
     fds: int = 0,
 ) -> bytes:
-    """A call, ended by NUL."""
+    """A call, ended by NUL.
+
+    Raises:
+        ValueError: More descriptors than a message can carry.
+    """
     parts = [b'{"method":', _encoder.encode(method)]
     if parameters is not None:
         parts += b',"parameters":', _encoder.encode(parameters)
@@ -111,20 +115,30 @@ def format_call(
     if oneway:
         parts.append(b',"oneway":true')
     if fds:
-        parts.append(b',"fds":%d' % fds)
+        parts.append(_carried(fds))
     parts.append(b"}\0")
     return b"".join(parts)
 
 
 def format_reply(parameters: msgspec.Struct | msgspec.Raw, *, continues: bool = False, fds: int = 0) -> bytes:
-    """A reply, ended by NUL."""
+    """A reply, ended by NUL.
+
+    Raises:
+        ValueError: More descriptors than a message can carry.
+    """
     if not fds and not continues:
         return b'{"parameters":%b}\0' % _encoder.encode(parameters)
     return b'{"parameters":%b%b%b}\0' % (
         _encoder.encode(parameters),
         b',"continues":true' if continues else b"",
-        b',"fds":%d' % fds if fds else b"",
+        _carried(fds) if fds else b"",
     )
+
+
+def _carried(fds: int) -> bytes:
+    if fds > DESCRIPTOR_LIMIT:
+        raise ValueError(f"{fds} descriptors: a message carries at most {DESCRIPTOR_LIMIT}")
+    return b',"fds":%d' % fds
 
 
 def format_error(error: DahdiPyError) -> bytes:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import socket
@@ -129,7 +128,7 @@ class Listener:
             raise
         status = path.lstat()
         self._identity = (status.st_dev, status.st_ino)
-        self._reserve = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self._reserve = _reserve()
         loop.add_reader(self._sock.fileno(), self._accept)
 
     def _accept(self) -> None:
@@ -138,9 +137,7 @@ class Listener:
                 sock, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError as error:
-                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    raise
+            except OSError:
                 self._turn_away()
                 return
             sock.setblocking(False)
@@ -149,17 +146,19 @@ class Listener:
                 return
 
     def _turn_away(self) -> None:
-        os.close(self._reserve)
-        with contextlib.suppress(OSError):
-            self._sock.accept()[0].close()
-        with contextlib.suppress(OSError):
-            self._reserve = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        if self._reserve >= 0:
+            os.close(self._reserve)
+            with contextlib.suppress(OSError):
+                self._sock.accept()[0].close()
+        self._reserve = _reserve()
         self._loop.remove_reader(self._sock.fileno())
         self._pause = self._loop.call_later(_ACCEPT_PAUSE_S, self._resume)
         self._on_exhausted()
 
     def _resume(self) -> None:
         self._pause = None
+        if self._reserve < 0:
+            self._reserve = _reserve()
         self._loop.add_reader(self._sock.fileno(), self._accept)
 
     def close(self) -> None:
@@ -172,12 +171,21 @@ class Listener:
         else:
             self._loop.remove_reader(self._sock.fileno())
         self._sock.close()
-        os.close(self._reserve)
+        if self._reserve >= 0:
+            os.close(self._reserve)
         with contextlib.suppress(OSError):
             status = self._path.lstat()
             if (status.st_dev, status.st_ino) == self._identity:
                 self._path.unlink()
         self._lock.release()
+
+
+def _reserve() -> int:
+    """A descriptor to be given up when there are no more; -1 when there is none even for that."""
+    try:
+        return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def _bind(path: Path, backlog: int, mode: int, group: int | None) -> socket.socket:

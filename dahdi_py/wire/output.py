@@ -7,7 +7,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from dahdi_py.wire.framing import DESCRIPTOR_LIMIT, close_all, send
+from dahdi_py.wire.framing import close_all, send
 from dahdi_py.wire.loop import Loop, turn
 
 _JOIN_OCTETS = 64 * 1024
@@ -15,6 +15,10 @@ _JOIN_OCTETS = 64 * 1024
 
 class Output:
     """Sends messages in order: many without descriptors in one call, each with descriptors in a call of its own.
+
+    Attributes:
+        waiting: The receiver has to read before more can be sent.
+        queued: Octets not yet sent.
 
     Args:
         octets: What may wait for a receiver that does not read; above it `on_overflow` is called.
@@ -37,8 +41,8 @@ class Output:
         "_on_overflow",
         "_queue",
         "_sock",
-        "_waiting",
         "queued",
+        "waiting",
     )
 
     def __init__(
@@ -61,29 +65,18 @@ class Output:
         self._on_drained = on_drained
         self._queue: deque[tuple[bytes | memoryview, Sequence[int]]] = deque()
         self.queued = 0
-        self._waiting = False
+        self.waiting = False
         self._gathered = False
         self._closed = False
 
-    @property
-    def waiting(self) -> bool:
-        """Whether the receiver has to read before more can be sent."""
-        return self._waiting
-
     def push(self, message: bytes, fds: Sequence[int] = ()) -> None:
-        """The message is sent, at the latest when the receiver has read what came before; then `fds` are closed.
-
-        Raises:
-            ValueError: More descriptors than a message can carry.
-        """
-        if len(fds) > DESCRIPTOR_LIMIT:
-            raise ValueError(f"{len(fds)} descriptors: a message carries at most {DESCRIPTOR_LIMIT}")
+        """The message is sent, at the latest when the receiver has read what came before; then `fds` are closed."""
         if self._closed:
             close_all(fds)
             return
         self._queue.append((message, fds))
         self.queued += len(message)
-        if self._waiting:
+        if self.waiting:
             if self.queued > self._octets or len(self._queue) > self._messages:
                 self._on_overflow()
         elif not turn.depth:
@@ -106,7 +99,8 @@ class Output:
                 except OSError:
                     queue.appendleft((data, fds))
                     raise
-                close_all(fds)
+                if fds:
+                    close_all(fds)
                 self.queued -= sent
                 if sent < len(data):
                     queue.appendleft((memoryview(data)[sent:], ()))
@@ -126,15 +120,15 @@ class Output:
         return b"".join(parts)
 
     def _wait(self) -> None:
-        if not self._waiting:
-            self._waiting = True
+        if not self.waiting:
+            self.waiting = True
             self._loop.add_writer(self._sock.fileno(), self._writable)
 
     def _writable(self) -> None:
         self.flush()
-        if self._waiting and not self._queue and not self._closed:
+        if self.waiting and not self._queue and not self._closed:
             self._loop.remove_writer(self._sock.fileno())
-            self._waiting = False
+            self.waiting = False
             self._on_drained()
 
     def close(self) -> None:
@@ -142,7 +136,7 @@ class Output:
         if self._closed:
             return
         self._closed = True
-        if self._waiting:
+        if self.waiting:
             self._loop.remove_writer(self._sock.fileno())
         for _, fds in self._queue:
             close_all(fds)

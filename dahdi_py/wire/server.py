@@ -13,12 +13,13 @@ from pathlib import Path
 import dahdi_py
 from dahdi_py.errors import AccessError
 from dahdi_py.wire import idl, introspection
-from dahdi_py.wire.connection import Connection, Hooks, Limits, Peer, Request
+from dahdi_py.wire.connection import Connection, Request
 from dahdi_py.wire.dispatch import Handler, Routes
 from dahdi_py.wire.framing import format_error
 from dahdi_py.wire.interface import Interface, Method
 from dahdi_py.wire.listener import Listener, credentials
 from dahdi_py.wire.loop import Loop
+from dahdi_py.wire.peer import Hooks, Limits, Peer
 
 __all__ = ["Handler", "Limits", "Peer", "Request", "Server"]
 
