@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import msgspec
 
-from dahdi_py.errors import DahdiPyError, DeviceGone, from_wire
+from dahdi_py.errors import DahdiPyError, DeviceGone, Unsupported, from_wire
 from dahdi_py.wire.framing import close_all, format_call, parse_reply
+from dahdi_py.wire.refusals import ProtocolError, VarlinkError
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _RECEIVE_OCTETS = 32 * 1024
@@ -123,10 +124,18 @@ class CardLink:
             message = parse_reply(octets)
             if message.error is None:
                 return msgspec.json.decode(message.parameters or b"{}", type=reply)
-            raise from_wire(message.error, msgspec.json.decode(message.parameters or b"{}"))
-        except msgspec.MsgspecError as error:
+            raise self._refusal(
+                from_wire(message.error, msgspec.json.decode(message.parameters or b"{}")), operation, span
+            )
+        except (msgspec.MsgspecError, ProtocolError) as error:
             self.close()
             raise self.gone(operation, span, f"what answers on {self._path} is no card: {error}") from None
+
+    def _refusal(self, error: DahdiPyError, operation: str, span: str) -> DahdiPyError:
+        if not isinstance(error, VarlinkError):
+            return error
+        # What no card could take, such as a timeslot of 99.
+        return Unsupported(f"card {self._card}: {error}", operation=operation, span=span, driver="sim")
 
     def gone(self, operation: str, span: str, why: str) -> DahdiPyError:
         """The error for a card that is not there."""

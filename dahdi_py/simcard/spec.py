@@ -76,8 +76,6 @@ def check_line(port: str, kind: LineType, settings: PortSettings) -> None:
     _one_of(port, "coding", settings.coding, _CODINGS[kind])
     if settings.crc4 and kind is LineType.T1:
         raise _unsupported(port, "crc4 exists on E1 only")
-    if not 0 <= settings.build_out <= 7:
-        raise _unsupported(port, f"build-out {settings.build_out}; possible are 0-7")
     wanted = [*settings.bchannels, *([] if settings.dchannel is None else [settings.dchannel])]
     if outside := [timeslot for timeslot in wanted if timeslot not in kind.timeslots]:
         last = kind.timeslots[-1]

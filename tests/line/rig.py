@@ -4,6 +4,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from dahdi_py.core.terms import Law, LineType, Timeslot
 from dahdi_py.ffi.line import Card
@@ -57,7 +58,7 @@ class Client:
 
 
 @contextmanager
-def clients(card: Card, timeslot: int, **media: int) -> Iterator[tuple[Client, Client]]:
+def clients(card: Card, timeslot: int, **media: Any) -> Iterator[tuple[Client, Client]]:
     """Both ends of a B-channel."""
     a, b = (Client(card.open_timeslot(port, timeslot, IDLE, **media)[0]) for port in (1, 2))
     try:

@@ -5,6 +5,7 @@ import os
 import random
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -112,7 +113,7 @@ def test_a_depth_below_what_the_kernel_can_hold_is_told(chunk: int, depth: int) 
 @pytest.mark.parametrize(
     "media", [{"chunk": 0}, {"chunk": 8193}, {"depth": 1}, {"depth": 33}, {"chunk": 4096, "depth": 9}]
 )
-def test_an_impossible_descriptor_is_refused(media: dict[str, int]) -> None:
+def test_an_impossible_descriptor_is_refused(media: dict[str, Any]) -> None:
     with joined(LineType.E1) as card, pytest.raises(HardwareError, match="out of range"):
         card.open_timeslot(1, 1, IDLE, **media)
 

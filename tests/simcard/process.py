@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from dahdi_py.backends.card_link import CardLink
@@ -47,15 +47,12 @@ class CardProcess:
         assert self.process.stdout.readline() == b"ready\n"
 
     def ask(self, method: str, parameters: Request) -> None:
-        link = CardLink("sim", str(self.path), PATIENCE_S)
-        link.ask(method, parameters, Empty)
-        link.close()
+        with closing(CardLink("sim", str(self.path), PATIENCE_S)) as link:
+            link.ask(method, parameters, Empty)
 
     def status(self, port: str) -> messages.CardStatus:
-        link = CardLink("sim", str(self.path), PATIENCE_S)
-        found = link.ask("Status", messages.CardPortRequest(port=port), messages.CardStatus)
-        link.close()
-        return found
+        with closing(CardLink("sim", str(self.path), PATIENCE_S)) as link:
+            return link.ask("Status", messages.CardPortRequest(port=port), messages.CardStatus)
 
     def cable(self, a: str, b: str) -> None:
         self.ask("Cable", messages.CardCableRequest(a=a, b=b))

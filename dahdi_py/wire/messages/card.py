@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
 
 PROTOCOL = 1
+Slot = Annotated[int, msgspec.Meta(ge=0, le=31)]
 
 
 class CardInfo(Record):
@@ -68,11 +73,11 @@ class CardConfigureRequest(Request):
     framing: str | None = None
     coding: str | None = None
     crc4: bool | None = None
-    timing: int | None = None
-    build_out: int | None = None
+    timing: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
+    build_out: Annotated[int, msgspec.Meta(ge=0, le=7)] | None = None
     law: str | None = None
-    bchannels: list[int] | None = None
-    dchannel: int | None = None
+    bchannels: list[Slot] | None = None
+    dchannel: Slot | None = None
     force: bool = False
 
 
@@ -141,11 +146,11 @@ class CardOpenRequest(Request):
     """
 
     port: str
-    timeslot: int
+    timeslot: Slot
     law: str
     mode: str = "voice"
-    chunk: int = 160
-    depth: int = 8
+    chunk: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 160
+    depth: Annotated[int, msgspec.Meta(ge=2, le=32)] = 8
 
 
 class CardOpenReply(Record):
@@ -160,7 +165,7 @@ class CardDchannelRequest(Request):
     """A D-channel's frames as a descriptor: one frame + 2 octets a read or write."""
 
     port: str
-    timeslot: int
+    timeslot: Slot
 
 
 class CardDchannelReply(Record):
