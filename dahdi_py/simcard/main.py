@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 from collections.abc import Callable
 
@@ -33,6 +34,9 @@ def main(socket_path: str | os.PathLike[str], spec: CardSpec, ready: Callable[[]
     """
     with contextlib.suppress(PermissionError):  # already the leader of its session
         os.setsid()
+    # Each open channel takes a descriptor, and 128 ports have 3968 of them.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(serve(socket_path, spec, ready))
     return 0
 
