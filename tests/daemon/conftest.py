@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.process import TWO_HOSTS, DaemonProcess
+from tests.daemon.scripted_host import ScriptedHost
+
+StartDaemon = Callable[..., DaemonProcess]
+StartHost = Callable[..., ScriptedHost]
+
+
+@pytest.fixture
+def start_daemon(run_dir: Path) -> Iterator[StartDaemon]:
+    """Starts a daemon of two hosts, with lines added to sections of its configuration."""
+    started: list[DaemonProcess] = []
+
+    def start(service: str = "", access: str = "", calls: str = "", wait: bool = True) -> DaemonProcess:
+        config = TWO_HOSTS.format(service=service, access=access, calls=calls)
+        started.append(DaemonProcess(run_dir, config).start(wait))
+        return started[-1]
+
+    yield start
+    for daemon in started:
+        daemon.end()
+
+
+@pytest.fixture
+def start_host(run_dir: Path) -> Iterator[StartHost]:
+    """Starts a scripted host: a with span east, b with span west."""
+    started: list[ScriptedHost] = []
+
+    def start(name: str = "a", span: str = "east", start: int = 1, kernel: bool = False) -> ScriptedHost:
+        started.append(ScriptedHost(run_dir, name, [span], start, kernel))
+        return started[-1]
+
+    yield start
+    for host in started:
+        host.close()
+
+
+@pytest.fixture
+def host(start_host: StartHost) -> ScriptedHost:
+    """Host a, running before the daemon."""
+    return start_host()
+
+
+@pytest.fixture
+def daemon(host: ScriptedHost, start_daemon: StartDaemon) -> DaemonProcess:
+    """A daemon that has adopted host a."""
+    started = start_daemon()
+    host.asked("Ready")
+    return started
