@@ -2,7 +2,7 @@
 /* The simulated line fed with rubbish, for the sanitizers: `test_line engines|card|clock`. Exits 0 when nothing broke.
  */
 #define _GNU_SOURCE
-#include "card.h"
+#include "../../native/line/card.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,7 +20,7 @@ def test_the_line_under_the_sanitizers(tmp_path: Path, sanitizers: str, parts: t
         [
             "cc",
             *("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-fno-omit-frame-pointer", "-pthread"),
-            *(f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", f"-I{NATIVE}"),
+            *(f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"),
             *("-o", str(program), str(ROOT / "tests/native/test_line.c")),
             *(str(source) for source in sorted(NATIVE.glob("*.c"))),
         ],
