@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from dahdi_py.cli.glance import verdict
 from dahdi_py.cli.output import note, print_json
 from dahdi_py.cli.session import Session, pass_session
 from dahdi_py.cli.times import local
+from dahdi_py.core.config import Config, parse
 from dahdi_py.errors import ConfigError
+from dahdi_py.wire import places
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages.daemon import Status, StopRequest
 
@@ -24,6 +28,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 _config = click.option("--config", type=_FILE, help=f"Configuration file, else {SYSTEM_CONFIG}.")
+_the_config = click.option("--config", type=_FILE, default=SYSTEM_CONFIG, show_default=True, help="Configuration file.")
 _run_directory = click.option("--run-directory", type=_DIRECTORY, help="Where its sockets are.")
 
 
@@ -38,7 +43,7 @@ def daemon() -> None:
 @click.option("--private", is_flag=True, help="State is kept in the run directory as well.")
 def run_daemon(config: Path | None, run_directory: Path | None, private: bool) -> int:
     """Run the control daemon in the foreground; it starts line hosts and cards that do not answer."""
-    return _become("daemon", _chosen(config), run_directory, embedded=private)
+    return _become("daemon", config, run_directory, embedded=private)
 
 
 @daemon.command()
@@ -78,30 +83,37 @@ def stop(session: Session, service: bool) -> None:
 
 @click.command("line-host", cls=Command)
 @click.argument("name")
-@_config
+@_the_config
 @_run_directory
-def line_host(name: str, config: Path | None, run_directory: Path | None) -> int:
+def line_host(name: str, config: Path, run_directory: Path | None) -> int:
     """Run the line host NAME (the daemon does this by itself)."""
-    return _become("linehost", name, _chosen(config), run_directory)
+    return _become("linehost", name, config, run_directory or places.run_directory())
 
 
 @click.command("sim-card", cls=Command)
 @click.argument("name")
-@_config
+@_the_config
 @_run_directory
-def sim_card(name: str, config: Path | None, run_directory: Path | None) -> int:
+def sim_card(name: str, config: Path, run_directory: Path | None) -> int:
     """Run the simulated card NAME (the daemon does this by itself)."""
-    return _become("simcard", name, _chosen(config), run_directory)
+    conf = _read(config)
+    simulated = [card for card in conf.cards if card.kind == "sim"]
+    card = next((card for card in simulated if card.name == name), None)
+    if card is None:
+        known = ", ".join(card.name for card in simulated) or "none"
+        raise ConfigError(f"{config}: no simulated card is called {name!r}; configured: {known}", where="cards")
+    path = places.card_socket(run_directory or places.run_directory(), name if len(simulated) > 1 else "")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    spec = import_module("dahdi_py.simcard.spec").CardSpec(card.ports, card.cables)
+    code: int = import_module("dahdi_py.simcard.main").main(path, spec)
+    return code
 
 
-def _chosen(config: Path | None) -> Path:
-    if config is None and not SYSTEM_CONFIG.exists():
-        raise ConfigError(
-            f"there is no {SYSTEM_CONFIG}; write one, name another by --config, "
-            "or try the simulated card: dahdi-py run --embedded",
-            where="--config",
-        )
-    return config or SYSTEM_CONFIG
+def _read(path: Path) -> Config:
+    try:
+        return parse(tomllib.loads(path.read_text()))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", where=str(path)) from None
 
 
 def _become(process: str, *arguments: Any, **options: Any) -> int:

@@ -26,7 +26,7 @@ from dahdi_py.wire.places import make_private, user_directory
 
 _START_S = 30.0
 _LINES_S = 20.0
-_STOP_S = 15.0
+_STOP_S = 30.0
 _GRACE_S = 3.0
 _POLL_S = 0.05
 # A host's socket lies at RUN/hosts/NAME.sock with a name of up to 32 letters, and a path has room for 107 octets.
@@ -95,7 +95,7 @@ class PrivateService:
                 if status.ready:
                     return status
             time.sleep(_POLL_S)
-        raise DahdiPyError(f"the daemon did not become ready within {_START_S:.0f} s\n{self._last_words()}")
+        raise DahdiPyError(f"the daemon did not become ready within {_START_S:.0f} s\n{self.last_words()}")
 
     def wait_for_lines(self) -> list[Span]:
         """Every span as it is once all are up, or after a while when some stay down."""
@@ -118,14 +118,16 @@ class PrivateService:
             DaemonEnded: It does not run any more.
         """
         if self._daemon is not None and self._daemon.poll() is not None:
-            raise DaemonEnded(f"the control daemon ended ({_how(self._daemon.returncode)})\n{self._last_words()}")
+            raise DaemonEnded(f"the control daemon ended ({_how(self._daemon.returncode)})\n{self.last_words()}")
 
     def wait(self) -> None:
         """The daemon or the core has ended, or a signal has come."""
         with ExitStack() as opened:
             waiting = select.poll()
             for child in (self._daemon, self._core):
-                if child is not None and child.poll() is None:
+                if child is not None:
+                    if child.poll() is not None:
+                        return
                     descriptor = os.pidfd_open(child.pid)
                     opened.callback(os.close, descriptor)
                     waiting.register(descriptor, select.POLLIN)
@@ -158,10 +160,11 @@ class PrivateService:
                     daemon.wait(_STOP_S)
         children.end(daemon, _GRACE_S)
 
-    def _last_words(self) -> str:
-        with suppress(OSError):
-            return "\n".join(self._log.read_text(errors="replace").splitlines()[-_LOG_TAIL:])
-        return ""
+    def last_words(self) -> str:
+        """The end of each process's log, under its name."""
+        logs = [self._log, *sorted(self.directory.glob("hosts/*.log")), *sorted(self.directory.glob("cards/*.log"))]
+        tails = ((log, log.read_text(errors="replace").splitlines()[-_LOG_TAIL:]) for log in logs if log.exists())
+        return "\n".join(f"{log.relative_to(self.directory)}:\n  " + "\n  ".join(lines) for log, lines in tails)
 
 
 def _how(code: int) -> str:

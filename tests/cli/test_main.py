@@ -95,7 +95,7 @@ def test_every_command_explains_itself_and_takes_json(path: tuple[str, ...], run
 def test_help_names_every_noun(run_dir: Path) -> None:
     done = dahdi_py("--help", run_dir=run_dir)
     assert done.returncode == 0
-    for noun in ("spans", "channels", "groups", "calls", "alarms", "hosts", "daemon", "api", "run"):
+    for noun in ("spans", "channels", "groups", "calls", "alarms", "hosts", "daemon", "api", "run", "demo"):
         assert f"\n  {noun} " in done.stdout
 
 

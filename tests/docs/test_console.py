@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.console import Step, differences, steps
+from tests.docs.console import Step, fits, steps
 
 
 def test_a_session_is_commands_with_what_they_print() -> None:
@@ -20,12 +20,13 @@ def test_a_session_is_commands_with_what_they_print() -> None:
         (("...",), ["anything", "at all"]),
         (("a", "...", "z"), ["a", "b", "c", "z"]),
         (("a", "..."), ["a"]),
+        (("{", "...", "}"), ["{", "  }", "}"]),
         (("call ... active",), ["call c-12 active"]),
         (("  4  ....D  16",), ["   4  ....D  16"]),
     ],
 )
 def test_what_fits(shown: tuple[str, ...], output: list[str]) -> None:
-    assert differences(shown, output) == ""
+    assert fits(shown, "".join(f"{line}\n" for line in output))
 
 
 @pytest.mark.parametrize(
@@ -42,4 +43,4 @@ def test_what_fits(shown: tuple[str, ...], output: list[str]) -> None:
     ],
 )
 def test_what_does_not_fit(shown: tuple[str, ...], output: list[str]) -> None:
-    assert differences(shown, output)
+    assert not fits(shown, "".join(f"{line}\n" for line in output))

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every example in the documents does what the document says, on a service that runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.console import blocks, fits, steps
+from tests.system.foreground import ECHO_CORE, ROOT, Foreground, foreground
+
+DOCUMENTS = sorted(path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+SESSIONS = [path for path in DOCUMENTS if any(blocks(path, "console")) or any(blocks(path, "python"))]
+
+
+def run_session(service: Foreground, block: str) -> None:
+    for step in steps(block):
+        done = subprocess.run(
+            ["bash", "-c", step.command],
+            env=service.environment, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, f"$ {step.command}\n{done.stdout}{done.stderr}"
+        shown = "\n".join(step.shown)
+        assert fits(step.shown, done.stdout), f"$ {step.command}\nshown:\n{shown}\nprinted:\n{done.stdout}"
+
+
+def run_program(service: Foreground, block: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block],
+        env=service.environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("document", SESSIONS, ids=lambda path: path.name)
+def test_a_document_tells_the_truth(document: Path, run_dir: Path) -> None:
+    with foreground(run_dir, "--embedded", "--", *ECHO_CORE) as service:
+        for block in blocks(document, "console"):
+            run_session(service, block)
+        for block in blocks(document, "python"):
+            run_program(service, block)
