@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -55,24 +56,35 @@ class HostCard:
         self._worker = worker
         self._busy: dict[SpanLine, asyncio.Task[None]] = {}
         self._complaints: dict[SpanLine, str] = {}
+        self._starting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """The spans are being brought up, and the card's events followed."""
-        asyncio.get_running_loop().add_reader(self.backend.event_fd(), self._on_events)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.backend.event_fd(), self._on_events)
+        self._starting = loop.create_task(self._start())
+
+    async def _start(self) -> None:
+        # Every line first, then the D-channels: one whose far end is ours as well finds it listening.
+        for line in self.lines:
+            with contextlib.suppress(DahdiPyError):
+                await self._configure(line)
+        self._starting = None
         for line in self.lines:
             self.bring_up(line)
 
     async def close(self) -> None:
         """Nothing is tried any more, and the backend is closed; spans and channels stay as they are."""
         asyncio.get_running_loop().remove_reader(self.backend.event_fd())
-        for task in list(self._busy.values()):
+        tasks = [*self._busy.values(), *([self._starting] if self._starting else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self.backend.close()
 
     def bring_up(self, line: SpanLine) -> None:
         """The span is being configured and started, for as long as that takes; once at a time."""
-        if line not in self._busy:
+        if not line.ready and self._starting is None and line not in self._busy:
             self._busy[line] = asyncio.get_running_loop().create_task(self._bring_up(line))
 
     async def _bring_up(self, line: SpanLine) -> None:
@@ -90,13 +102,8 @@ class HostCard:
             del self._busy[line]
 
     async def _once(self, line: SpanLine) -> None:
+        await self._configure(line)
         port = line.config.port
-        written = await self._blocking(lambda: self.backend.configure(port, line.line_config()))
-        if written:
-            log.info("span %s: wrote %s", line.name, ", ".join(written))
-        info = self._info(port)
-        if info is None or not info.started:
-            await self._blocking(lambda: self.backend.startup(port))
         line.info = self._info(port)
         dchannel = line.config.dchannel_timeslot
         fd = self.backend.open_dchannel(port, Timeslot(dchannel)) if dchannel else -1
@@ -104,6 +111,15 @@ class HostCard:
         self._complaints.pop(line, None)
         self._owner.line_up(line, fd)
         self.read_status(line)
+
+    async def _configure(self, line: SpanLine) -> None:
+        port = line.config.port
+        written = await self._blocking(lambda: self.backend.configure(port, line.line_config()))
+        if written:
+            log.info("span %s: wrote %s", line.name, ", ".join(written))
+        info = self._info(port)
+        if info is None or not info.started:
+            await self._blocking(lambda: self.backend.startup(port))
 
     def _info(self, port: str) -> SpanInfo | None:
         return next((info for info in self.backend.spans() if info.port == port), None)
@@ -142,7 +158,7 @@ class HostCard:
                     self.read_status(line)
                 elif event.kind == "absent":
                     self.lost(line, f"port {line.config.port} of card {self.name} is gone")
-                elif event.kind == "present" and not line.ready:
+                elif event.kind == "present":
                     self.bring_up(line)
 
     def _concerned(self, port: str | None) -> Sequence[SpanLine]:

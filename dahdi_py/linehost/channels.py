@@ -218,7 +218,7 @@ class Channels:
         channel.must_restart = True
         if channel.lease is None and channel.pending is None:
             channel.vacate(Phase.RESTARTING)
-        self.tell(channel)
+            self.tell(channel)
 
     def restarted(self, channel: BChannel) -> None:
         """RESTART was acknowledged."""

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -85,7 +86,11 @@ class Controller:
 
     def __init__(self, path: Path, epoch: int = 1, *, ready: bool = True, after: CursorRequest | None = None) -> None:
         self._commands = Connection(path, PATIENCE_S)
-        self.hello = self.call("Attach", m.AttachRequest(epoch=epoch, protocol=1, version="test"), m.AttachReply)
+        try:
+            self.hello = self.call("Attach", m.AttachRequest(epoch=epoch, protocol=1, version="test"), m.AttachReply)
+        except DahdiPyError:
+            self._commands.close()
+            raise
         self.start = self.hello.snapshot.start
         self.epoch = epoch
         self.events: list[m.HostEvent] = []
@@ -187,14 +192,26 @@ class Controller:
     def hangup(self, call: str, cause: int = 16, **more: Any) -> None:
         self.do("Hangup", m.HangupRequest(call=call, cause=cause, **more))
 
+    def offered(self, count: int = 1) -> str:
+        """The id of the `count`th call that was offered."""
+        return self.wait("call.offered", count=count).call
+
+    def active(self, call: str, span: str = "a") -> str:
+        """A call to the far end, ours too, is answered; returns the far end's id of it."""
+        known = len(self.find("call.offered"))
+        self.place(call, span)
+        other = self.offered(known + 1)
+        self.claim(other)
+        self.answer(other)
+        self.wait("call.answered", call=call)
+        return other
+
     def ended(self, call: str, patience: float = PATIENCE_S) -> dict[str, Any]:
         return self.wait("call.ended", patience, call=call).data
 
     def up(self, *spans: str) -> None:
         """The D-channels of the spans are up, and no alarm is left."""
-        for name in spans:
-            wait_for(lambda name=name: any(s.name == name and s.dchannel == "up" and not s.alarms
-                                           for s in self.snapshot().spans))  # fmt: skip
+        wait_for(lambda: {s.name for s in self.snapshot().spans if s.dchannel == "up" and not s.alarms} >= set(spans))
 
     def channel(self, name: str, timeslot: int) -> m.ChannelState:
         channels = self.snapshot().channels
@@ -204,6 +221,17 @@ class Controller:
 def owner() -> m.OwnerRequest:
     return m.OwnerRequest(**{f: getattr(Owner(pid=os.getpid(), uid=os.getuid(), label="test"), f)
                              for f in Owner.__struct_fields__})  # fmt: skip
+
+
+def heard(fd: int, wanted: bytes, patience: float = PATIENCE_S) -> bool:
+    """Whether the octets come out of the descriptor, in order and complete."""
+    deadline = time.monotonic() + patience
+    got = b""
+    while wanted not in got and time.monotonic() < deadline:
+        select.select([fd], [], [], 1)
+        with contextlib.suppress(BlockingIOError):
+            got += os.read(fd, 4096)
+    return wanted in got
 
 
 def _fits(event: m.HostEvent, fields: dict[str, Any]) -> bool:
@@ -218,7 +246,7 @@ class Rig:
         self.run = run
         self.config = run / "config.toml"
         self.log = run / "log"
-        self._processes: list[Process] = []
+        self.processes: list[Process] = []
         self._controllers: list[Controller] = []
         self._ports = ""
 
@@ -234,12 +262,12 @@ class Rig:
 
     def card(self) -> Process:
         process = Process(sys.executable, "-c", _CARD, str(self.run / "card.sock"), self._ports, log=self.log)
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def host(self, name: str = "h") -> Process:
         process = Process(sys.executable, "-c", _HOST, name, str(self.config), str(self.run), log=self.log)
-        self._processes.append(process)
+        self.processes.append(process)
         path = self.run / "hosts" / f"{name}.sock"
         wait_for(lambda: not process.running() or (path.exists() and _answers(path)))
         return process
@@ -252,7 +280,7 @@ class Rig:
     def close(self) -> None:
         for controller in self._controllers:
             controller.close()
-        for process in reversed(self._processes):
+        for process in reversed(self.processes):
             process.kill()
 
 
