@@ -54,6 +54,8 @@ class Outbox:
         self._kept: deque[_Kept] = deque()
         self._sent = 0
         self._committed = 0
+        self._lost = 0
+        self._lost_n = 0
         self._reader: Send | None = None
         self.n = 0
 
@@ -99,6 +101,8 @@ class Outbox:
         """Everything up to `n` is durable elsewhere."""
         while self._kept and self._kept[0][0] <= n:
             self._kept.popleft()
+        if n >= self._lost_n:
+            self._lost = 0
         held_back = self._sent - self._committed >= WINDOW
         self._committed = max(self._committed, min(n, self.n))
         if held_back and self._sent < self.n:
@@ -119,15 +123,18 @@ class Outbox:
             self._sent = batch[-1][0]
 
     def _drop(self) -> None:
-        """A quarter of the room is free again, and an event in the place of the oldest lost one says how many went."""
+        """A quarter of the room is free again, and an event in the place of the last one lost says how many went."""
         wanted = max(2, self._keep // 4)
-        plain = [kept for kept in self._kept if not kept[2]][:wanted]
-        dropped = plain or list(self._kept)[:wanted]
-        gone = {kept[0] for kept in dropped}
-        first = dropped[0][0]
+        marker = self._lost_n if self._lost else 0
+        plain = [kept[0] for kept in self._kept if not kept[2] and kept[0] != marker]
+        if len(plain) < 2:
+            plain += [kept[0] for kept in self._kept if kept[2]]
+        dropped = set(plain[:wanted])
+        self._lost += len(dropped)
+        self._lost_n = max(marker, *dropped)
         event = HostEvent(
-            n=first, utc_ns=time.time_ns(), monotonic_ns=time.monotonic_ns(), kind="outbox.lost",
-            data={"count": len(dropped)},
+            n=self._lost_n, utc_ns=time.time_ns(), monotonic_ns=time.monotonic_ns(), kind="outbox.lost",
+            data={"count": self._lost},
         )  # fmt: skip
-        rest = [kept for kept in self._kept if kept[0] not in gone]
-        self._kept = deque(sorted([*rest, (first, _encode(event), False)]))
+        rest = [kept for kept in self._kept if kept[0] not in dropped and kept[0] != marker]
+        self._kept = deque(sorted([*rest, (self._lost_n, _encode(event), False)]))
