@@ -72,7 +72,7 @@ class KernelBackend:
         self._locks: dict[str, int] = {}
         self._started: dict[str, bool] = {}
         self._absent: set[str] = set()
-        self._ticker = dahdi.ticker(STATUS_S)
+        self._ticker: int | None = dahdi.ticker(STATUS_S)
 
     # What is there
 
@@ -173,19 +173,21 @@ class KernelBackend:
         except DeviceGone:
             names.append("removed")
         if "removed" in names:
-            dahdi.ticker_now(self._ticker, STATUS_S)
+            dahdi.ticker_now(self.event_fd(), STATUS_S)
         return names
 
     # Events
 
     def event_fd(self) -> int:
         """A descriptor that is readable each second, and at once after a channel was removed."""
+        if self._ticker is None:
+            raise DeviceGone(f"backend {self.name} is closed", operation="events", errno=None)
         return self._ticker
 
     def events(self) -> Sequence[BackendEvent]:
         """Read every status again, and which configured spans went or came back; nothing between two ticks."""
         try:
-            os.read(self._ticker, 8)
+            os.read(self.event_fd(), 8)
         except BlockingIOError:
             return ()
         found = [BackendEvent(None, "status")]
@@ -204,9 +206,9 @@ class KernelBackend:
 
     def close(self) -> None:
         """Every descriptor of the backend's own is closed and its locks are free; spans and channels stay."""
-        held = [self._ticker, *self._locks.values(), *([] if self._control is None else [self._control])]
+        held = [*self._locks.values(), *(fd for fd in (self._ticker, self._control) if fd is not None)]
         self._locks.clear()
-        self._control = None
+        self._ticker = self._control = None
         for descriptor in held:
             os.close(descriptor)
 
