@@ -67,16 +67,16 @@ static unsigned put_octets(struct bit_writer *w, const uint8_t *octets, size_t n
 void hdlc_tx_init(struct hdlc_tx *tx, unsigned extra_flags) {
     memset(tx, 0, sizeof *tx);
     tx->extra_flags = extra_flags > 16 ? 16 : extra_flags;
-    tx->flag_owed = true;
 }
 
+/* A frame brings a flag of its own unless it shares the one before: who began to listen just now has seen none. */
 bool hdlc_tx_load(struct hdlc_tx *tx, const uint8_t *frame, size_t length) {
     if (tx->at < tx->end || length == 0 || length + HDLC_FCS > HDLC_LIMIT)
         return false;
     struct bit_writer w = {tx->residue, tx->residue_bits, tx->staged};
     uint16_t fcs = hdlc_fcs(frame, length);
     uint8_t tail[HDLC_FCS] = {(uint8_t)fcs, (uint8_t)(fcs >> 8)};
-    for (unsigned i = 0; i < tx->extra_flags + tx->flag_owed; i++) {
+    for (unsigned i = 0; i < tx->extra_flags + !tx->after_frame; i++) {
         put(&w, HDLC_FLAG, 8);
         flush(&w);
     }
@@ -88,7 +88,7 @@ bool hdlc_tx_load(struct hdlc_tx *tx, const uint8_t *frame, size_t length) {
     tx->residue_bits = w.bits;
     tx->at = 0;
     tx->end = (size_t)(w.out - tx->staged);
-    tx->flag_owed = false;
+    tx->after_frame = true;
     tx->frames++;
     return true;
 }
@@ -111,7 +111,7 @@ void hdlc_tx_idle(struct hdlc_tx *tx, uint8_t *out, size_t n) {
     out[0] = (uint8_t)(tx->residue << (8 - tx->residue_bits) | head);
     memset(out + 1, (int)(tail << (8 - tx->residue_bits) | head) & 0xFF, n - 1);
     tx->residue = tail;
-    tx->flag_owed = false;
+    tx->after_frame = false;
 }
 
 void hdlc_tx_abort(struct hdlc_tx *tx) {
@@ -121,7 +121,7 @@ void hdlc_tx_abort(struct hdlc_tx *tx) {
     tx->at = 0;
     tx->end = 1;
     tx->residue = tx->residue_bits = 0;
-    tx->flag_owed = true;
+    tx->after_frame = false;
 }
 
 void hdlc_rx_init(struct hdlc_rx *rx, size_t limit) {

@@ -31,7 +31,7 @@ struct hdlc_tx {
     unsigned residue; /* bits not yet out, fewer than eight, right-aligned */
     unsigned residue_bits;
     unsigned extra_flags; /* flags before each frame beyond the shared one */
-    bool flag_owed;       /* nothing on the line ends in a flag yet */
+    bool after_frame;     /* the line ends in a frame's flag, which the next one shares */
     size_t at, end;       /* what of `staged` is still to go */
     uint64_t frames;
     uint8_t staged[HDLC_LIMIT * 5 / 4 + 40];

@@ -39,6 +39,18 @@ def test_any_frames_cross_in_order(frames: list[bytes]) -> None:
         assert card.status(2).hdlc.frames == len(frames)
 
 
+def test_a_frame_written_right_after_the_far_end_opened_is_not_lost() -> None:
+    with joined(LineType.E1) as card:
+        a = Client(card.open_dchannel(1, 16))
+        card.advance(TICK_NS)
+        b = Client(card.open_dchannel(2, 16))
+        a.write([b"first" + DUMMY])
+        card.advance(2 * TICK_NS)
+        assert b.read() == [b"first" + oracle.fcs(b"first")]
+        a.close()
+        b.close()
+
+
 def line_bits(frames: list[bytes]) -> int:
     """What back-to-back frames cost on the line: stuffed, with FCS, one flag each."""
     return sum(len(oracle.frame_bits(frame)) + 8 for frame in frames)
