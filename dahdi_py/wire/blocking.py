@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections import deque
@@ -134,8 +135,11 @@ class Connection:
             rest = memoryview(message)[send(sock, message, fds) :]
             if rest:
                 sock.sendall(rest)
-        except OSError as error:
+        except TimeoutError as error:
             self._fail(error, "the call")
+        except OSError:
+            # Who closes on us may have said why: that is waiting to be read.
+            return
 
     def _receive(self, method: str, timeout: float | None) -> ReplyMessage:
         sock = self._socket()
@@ -165,9 +169,11 @@ class Connection:
 
     def close(self) -> None:
         """The connection has ended; leases and calls it owned are orphaned or cleared by the server."""
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # wakes another thread that waits in a stream
+            sock.close()
             self._reader.close()
             self._inbox.clear()
 

@@ -153,7 +153,7 @@ class Connection:
             self._work()
             if self._reader.fault:
                 self._end(self._reader.fault)
-        if self._reader.partial or self._partial_timer:
+        if (self._reader.partial or self._partial_timer) and not self._ending:
             self._watch_partial(bool(messages))
 
     def _work(self) -> None:
@@ -171,6 +171,7 @@ class Connection:
                 self._loop.remove_reader(self._sock.fileno())
             else:
                 self._loop.add_reader(self._sock.fileno(), self._readable)
+            self._watch_partial(True)
 
     @property
     def waiting(self) -> bool:
@@ -276,14 +277,14 @@ class Connection:
             self._loop.remove_reader(self._sock.fileno())
 
     def _watch_partial(self, progressed: bool) -> None:
-        if self.peer.closed or self._ending:
-            return
+        """Half a message has its time while we read: who has to wait for us is not late."""
+        waiting = self._reader.partial and self._reading and not self._ending
         if self._partial_timer is not None:
-            if self._reader.partial and not progressed:
+            if waiting and not progressed:
                 return
             self._partial_timer.cancel()
             self._partial_timer = None
-        if self._reader.partial:
+        if waiting:
             self._partial_timer = self._loop.call_later(self._limits.partial_s, self._partial_expired)
 
     def _partial_expired(self) -> None:

@@ -44,6 +44,12 @@ class Counted(Record):
     n: int
 
 
+class Told(Counted):
+    """A number and a text."""
+
+    text: str = ""
+
+
 INTERFACE = Interface(
     "org.dahdipy.Test",
     "What the tests call.",
@@ -59,6 +65,11 @@ INTERFACE = Interface(
 )
 
 
+def open_descriptors() -> int:
+    """How many descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 class Service:
     """The server, its loop, and what its handlers saw."""
 
@@ -68,7 +79,9 @@ class Service:
         self.later: list[tuple[Request, Echo]] = []
         self.followers: list[Request] = []
         self.gone: list[Peer] = []
-        self.server = Server(loop, path, on_disconnect=self.gone.append, **settings)
+        self.slow: list[Peer] = []
+        hooks = {"on_disconnect": self.gone.append, "on_overflow": self.slow.append}
+        self.server = Server(loop, path, **(hooks | settings))
         names = [method.name for method in INTERFACE.methods]
         self.server.register(INTERFACE, {name: getattr(self, f"_{name.lower()}") for name in names})
 
@@ -94,6 +107,22 @@ class Service:
     def _forever(self, request: Request, parameters: Empty) -> None:
         self.followers.append(request)
         request.reply(Counted(n=0), continues=True)
+
+    def tell_followers(self, text: str, times: int) -> None:
+        """Every follower is told so often."""
+
+        def tell() -> None:
+            for request in self.followers:
+                for n in range(times):
+                    request.reply(Told(n=n, text=text), continues=True)
+
+        self.run(tell)
+
+    def answer_later(self) -> None:
+        """What waits is answered, the last asked first."""
+        waiting, self.later = self.later, []
+        for request, parameters in reversed(waiting):
+            request.reply(Echoed(text=parameters.text, count=0))
 
     def run(self, work: Callable[[], T]) -> T:
         """What `work` gives, run on the loop."""
