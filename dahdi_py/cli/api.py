@@ -19,7 +19,7 @@ from dahdi_py.wire.messages.events import Event, MonitorRequest
 
 @click.group(cls=Noun, default="introspect")
 def api() -> None:
-    """The control socket itself: call a method, read its description, follow events."""
+    """The control socket itself: methods and events."""
 
 
 @api.command()
@@ -27,8 +27,9 @@ def api() -> None:
 @click.argument("parameters", default="{}")
 @pass_session
 def call(session: Session, method: str, parameters: str) -> None:
-    """Call METHOD, such as org.dahdipy.Spans.List, with PARAMETERS (JSON; - reads stdin), and print the reply.
+    """Call METHOD with PARAMETERS, and print the reply.
 
+    METHOD is such as org.dahdipy.Spans.List; PARAMETERS are a JSON object, - reads it from stdin.
     The leading org.dahdipy. may be left out. Descriptors that come with the reply are counted and closed.
     """
     reply, descriptors = session.raw_call(_whole(method), _object(parameters))
@@ -55,7 +56,7 @@ def _object(text: str) -> dict[str, Any]:
 @click.argument("interface", default="")
 @pass_session
 def introspect(session: Session, interface: str) -> None:
-    """Print the description of INTERFACE; without it, what the daemon is and its interfaces."""
+    """Print the description of INTERFACE, or the list of all."""
     if interface:
         name = interface if "." in interface else f"org.dahdipy.{interface}"
         reply, _ = session.raw_call("org.varlink.service.GetInterfaceDescription", {"interface": name})

@@ -104,17 +104,17 @@ def _record_row(record: CallRecord) -> list[str]:
         number(record.calling),
         number(record.called),
         duration(record.duration_ns) if record.answered_ns else "",
-        "open" if record.state == "open" else cause_words(record.cause),
+        "open" if record.state == "open" else cause_words(record.cause, place=False),
         record.cleared_by,
     ]
 
 
-def cause_words(cause: Cause | None) -> str:
+def cause_words(cause: Cause | None, place: bool = True) -> str:
     """The cause as number and words, and who set it: ``16 normal call clearing (user)``."""
     if cause is None or not cause.value:
         return "no cause given"
-    place = f" ({cause.location.replace('_', ' ')})" if cause.location else ""
-    return f"{cause.value} {cause.name.replace('_', ' ')}{place}"
+    location = f" ({cause.location.replace('_', ' ')})" if place and cause.location else ""
+    return f"{cause.value} {cause.name}{location}"
 
 
 def record_page(record: CallRecord) -> str:

@@ -74,7 +74,9 @@ def place(
     timeout: int | None,
     correlation: str,
 ) -> int:
-    """Place a call to NUMBER, and show it until it ends; Ctrl-C hangs up.
+    """Place a call to NUMBER and show it; Ctrl-C hangs up.
+
+    It stays in the foreground until the call has ended, unless it is detached.
 
     Exit code: 0 answered and cleared normally, 4 busy or no channel, else 1.
     """
@@ -113,7 +115,10 @@ def hangup(session: Session, call: str, cause: int) -> None:
 @click.option("--number", default="", help="Only with this called or calling number.")
 @pass_session
 def history(session: Session, call: str, limit: int, span: str, number: str) -> None:
-    """Records of calls, newest first; with CALL the whole record and its Q.931 messages."""
+    """Records of calls, newest first; with CALL all of one.
+
+    The whole record has every Q.931 message of the call.
+    """
     request = HistoryRequest(limit=limit, call=call, span=span, number=number)
     records = session.ask("org.dahdipy.Calls.History", request, HistoryReply).records
     if call and not records:

@@ -55,6 +55,10 @@ class Noun(click.Group):
         self.default = default
         self.params += session_options()
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order they were written in."""
+        return list(self.commands)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments with the verb that was meant."""
         if ctx.resilient_parsing:

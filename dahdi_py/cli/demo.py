@@ -40,9 +40,10 @@ class DemoFailed(DahdiPyError):
 @click.command(cls=Command)
 @pass_session
 def demo(session: Session) -> int:
-    """Start a private service on a simulated card, place calls, check their audio, show the records, stop.
+    """Start a private service, place calls, show their records, stop.
 
-    It meets no other service on this machine. Exit code 0 when everything was as it should be.
+    It runs on a simulated card, checks that the audio of each call comes through both ways, and meets
+    no other service on this machine. Exit code 0 when everything was as it should be.
     """
     interrupted_by_signals()
     with as_file(files("dahdi_py") / "embedded.toml") as config, PrivateService(config) as service:
@@ -91,7 +92,7 @@ def _show(service: PrivateService, quiet: bool) -> tuple[list[Span], list[CallRe
     records = []
     for near, far in _PAIRS:
         call = DemoCall(service.socket, by_number[near], by_number[far])
-        say(f"\nA {call.near.type} call from span {near} to span {far}")
+        say(f"\nCall over {call.near.type}, from span {near} to span {far}")
         record = call.carry()
         say(f"  {call.octets} octets ({_AUDIO_S} s) came through each way, complete and in order")
         say(f"\n$ dahdi-py calls history {record.call}\n{record_page(record)}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dahdi_py import errors
+from dahdi_py.wire.refusals import VarlinkError
 
 OK = 0
 FAILED = 1
@@ -23,6 +24,7 @@ _CODES: tuple[tuple[type[errors.DahdiPyError], int], ...] = (
     (errors.Unsupported, REFUSED),
     (errors.WrongCallState, REFUSED),
     (errors.Unreachable, UNREACHABLE),
+    (VarlinkError, USAGE),
 )
 
 # Q.850: the far end or the network had no channel or was busy.

@@ -54,7 +54,7 @@ class Root(click.Group):
 @click.group(
     cls=Root,
     invoke_without_command=True,
-    context_settings={"help_option_names": HELP_NAMES},
+    context_settings={"help_option_names": HELP_NAMES, "max_content_width": 100},
     params=session_options(),
 )
 @click.version_option(__version__, prog_name="dahdi-py")

@@ -26,20 +26,21 @@ class Column:
     right: bool = False
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], gap: int = 2) -> str:
     """The rows under their titles, each column as wide as its widest cell; nothing is cut off.
 
     Args:
         columns: One a cell.
         rows: Cells, styled or not; an empty one shows as ``-``.
+        gap: Blanks between columns.
     """
     body = [[cell or "-" for cell in row] for row in rows]
     lines = [[click.style(column.title, bold=True) for column in columns], *body]
     widths = [max(_width(line[at]) for line in lines) for at in range(len(columns))]
     return "\n".join(
-        "  ".join(
-            _pad(cell, width, column.right) for cell, width, column in zip(line, widths, columns, strict=True)
-        ).rstrip()
+        (" " * gap)
+        .join(_pad(cell, width, column.right) for cell, width, column in zip(line, widths, columns, strict=True))
+        .rstrip()
         for line in lines
     )
 

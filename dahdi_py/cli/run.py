@@ -25,9 +25,10 @@ from dahdi_py.wire.places import advertised, client_socket
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="This configuration.")
 @click.argument("core", nargs=-1, metavar="[-- CORE [ARGUMENTS]...]")
 def run(embedded: bool, config: Path | None, core: tuple[str, ...]) -> int:
-    """Run the whole service in the foreground until Ctrl-C, with the program CORE as its switching core.
+    """Run the whole service in the foreground, until Ctrl-C.
 
-    It keeps everything in a private directory, meets no other service, and leaves nothing behind.
+    After -- comes a program to run as its switching core. The service keeps everything in a private directory,
+    meets no other service, and leaves nothing behind.
     Commands in a second terminal find it by themselves.
     """
     if embedded == bool(config):

@@ -50,7 +50,7 @@ def span_table(spans: Sequence[Span], now_ns: int) -> str:
         now_ns: UTC, ns.
     """
     rows = [_row(span, now_ns) for span in spans]
-    return f"{table(_COLUMNS, rows)}\n{_footer(spans)}"
+    return f"{table(_COLUMNS, rows, gap=1)}\n{_footer(spans)}"
 
 
 def _row(span: Span, now_ns: int) -> list[str]:

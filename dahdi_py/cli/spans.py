@@ -37,7 +37,10 @@ def list_(session: Session) -> None:
 @click.argument("span", type=SpanParam())
 @pass_session
 def show(session: Session, span: str) -> None:
-    """One span, by number or name: line, D-channel, channel map, what to check next."""
+    """One span, by number or name, in full.
+
+    Line, D-channel, counters, channel map, and in alarm what to check next.
+    """
     reply = session.ask("org.dahdipy.Spans.Get", SpanName(span=span), SpanReply)
     if session.json:
         print_json(reply)

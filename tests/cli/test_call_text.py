@@ -50,9 +50,9 @@ def test_records_stand_one_a_line() -> None:
     titles, *rows = plain(record_table([record(), unanswered, still_up])).splitlines()
     assert titles.split() == ["CALL", "STARTED", "DIR", "SPAN:TS", "FROM", "TO", "TALKED", "CAUSE", "CLEARED", "BY"]
     assert [row.split(maxsplit=8)[3:] for row in rows] == [
-        ["out", "e1-1:31", "1000", "2001", "00:00:04", "16 normal call clearing (user)  core"],
-        ["out", "e1-1:31", "1000", "2001", "-", "17 user busy (private remote)   peer"],
-        ["out", "e1-1:31", "1000", "2001", "-", "open                            -"],
+        ["out", "e1-1:31", "1000", "2001", "00:00:04", "16 normal call clearing  core"],
+        ["out", "e1-1:31", "1000", "2001", "-", "17 user busy             peer"],
+        ["out", "e1-1:31", "1000", "2001", "-", "open                     -"],
     ]
 
 

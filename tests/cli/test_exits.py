@@ -5,6 +5,7 @@ import pytest
 
 from dahdi_py import errors
 from dahdi_py.cli import exits
+from dahdi_py.wire import refusals
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,7 @@ from dahdi_py.cli import exits
         (errors.NotFound, 3), (errors.NoChannel, 4), (errors.ChannelBusy, 4), (errors.Glare, 4),
         (errors.OutOfService, 4), (errors.RoleMissing, 5), (errors.UntrustedMedia, 5), (errors.StaleToken, 5),
         (errors.WrongCallState, 5), (errors.Unreachable, 6), (errors.Timeout, 6), (errors.ConfigError, 1),
+        (refusals.InvalidParameter, 2), (refusals.MethodNotFound, 2), (refusals.ProtocolError, 1),
         (errors.HostUnavailable, 1), (errors.UnknownRemoteError, 1), (errors.DeviceGone, 1),
     ],
 )  # fmt: skip

@@ -22,10 +22,10 @@ def test_a_table_of_spans_reads_as_operators_expect() -> None:
         span(3, name="TE4/0/3", state="alarm", words=["RED", "LOS"], dchannel="down", usable=0),
     ]  # fmt: skip
     assert lines_of(span_table(spans, NOW_NS)) == [
-        "SPAN  NAME     TYPE  FRAMING/CODE   CLOCK   ALARMS   L2    CH use/ok/tot     SINCE",
-        "   1  TE4/0/1  T1    ESF/B8ZS       line1*  OK       up         17/23/23    12d04h",
-        "   2  TE4/0/2  T1    ESF/B8ZS       line2   YEL      down         0/0/23  00:03:11",
-        "   3  TE4/0/3  E1    CCS/HDB3/CRC4  int     RED/LOS  down         0/0/30  00:03:11",
+        "SPAN NAME    TYPE FRAMING/CODE  CLOCK  ALARMS  L2   CH use/ok/tot    SINCE",
+        "   1 TE4/0/1 T1   ESF/B8ZS      line1* OK      up        17/23/23   12d04h",
+        "   2 TE4/0/2 T1   ESF/B8ZS      line2  YEL     down        0/0/23 00:03:11",
+        "   3 TE4/0/3 E1   CCS/HDB3/CRC4 int    RED/LOS down        0/0/30 00:03:11",
         "* sync master   2 spans in alarm: 53 of 76 channels out",
     ]
 
