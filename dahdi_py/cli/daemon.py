@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import time
 import tomllib
 from importlib import import_module
@@ -12,6 +14,7 @@ from typing import Any
 
 import click
 
+from dahdi_py.cli import children
 from dahdi_py.cli.command import Command, Noun
 from dahdi_py.cli.glance import verdict
 from dahdi_py.cli.output import note, print_json
@@ -24,6 +27,7 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages.daemon import Status, StopRequest
 
 SYSTEM_CONFIG = Path("/etc/dahdi-py/config.toml")
+_GRACE_S = 5.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
@@ -40,10 +44,17 @@ def daemon() -> None:
 @daemon.command("run")
 @_config
 @_run_directory
-@click.option("--private", is_flag=True, help="State is kept in the run directory as well.")
+@click.option("--private", is_flag=True, help="Keep state in the run directory, and do not outlive the starter.")
 def run_daemon(config: Path | None, run_directory: Path | None, private: bool) -> int:
     """Run the control daemon in the foreground; it starts line hosts and cards that do not answer."""
-    return _become("daemon", config, run_directory, embedded=private)
+    starter = os.getppid()
+    code = _become("daemon", config, run_directory, embedded=private)
+    if private and os.getppid() != starter:
+        # Nobody is left to end what this daemon started, or to tidy up.
+        children.end_orphans(frozenset(), _GRACE_S)
+        if run_directory is not None:
+            shutil.rmtree(run_directory, ignore_errors=True)
+    return code
 
 
 @daemon.command()

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,12 @@ pytestmark = pytest.mark.timeout(150)
 
 def left_behind(directory: Path) -> list[str]:
     """Processes of a service in that directory, and files in it."""
-    found = [str(path) for path in directory.rglob("*")]
+    return [*processes(directory), *(str(path) for path in directory.rglob("*"))]
+
+
+def processes(directory: Path) -> list[str]:
+    """Processes that name the directory."""
+    found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -69,6 +75,18 @@ def test_a_killed_daemon_is_told_and_nothing_is_left(run_dir: Path) -> None:
         service.wait_until("the control daemon ended (killed by SIGKILL)")
         assert service.process.wait(60) == 1
     assert left_behind(run_dir) == []
+
+
+def test_a_killed_supervisor_leaves_no_process(run_dir: Path) -> None:
+    with foreground(run_dir, "--embedded") as service:
+        run = service.socket.parent
+        service.process.kill()
+        service.process.wait()
+        limit = time.monotonic() + 60
+        while (run.exists() or processes(run_dir)) and time.monotonic() < limit:
+            time.sleep(0.05)
+        assert processes(run_dir) == []
+        assert not run.exists()
 
 
 def test_a_configuration_that_is_wrong_is_told_with_its_place(run_dir: Path) -> None:
