@@ -152,7 +152,7 @@ def test_settings_are_kept_and_only_differences_written(e1: SimRig) -> None:
 )
 def test_an_impossible_setting_is_refused_and_changes_nothing(e1: SimRig, line: LineConfig) -> None:
     before = e1.backend.spans()
-    with pytest.raises(Unsupported, match="card sim|port 1"):
+    with pytest.raises(Unsupported, match=r"card sim|port 1"):
         e1.backend.configure("1", line)
     assert e1.backend.spans() == before
 
