@@ -149,6 +149,16 @@ class Inventory:
             self._ended_early.clear()
         self._ended_early.add(token)
 
+    def orphans(self, host: str) -> list[Lease]:
+        """Leases that somebody owned who is not connected: their owner may come back for them."""
+        found = []
+        for lease in self.leases_of(host):
+            call = self.calls.get(lease.call)
+            unclaimed = call is not None and call.direction == "incoming" and not call.claimed
+            if lease.client is None and not unclaimed and not (call is not None and call.detached):
+                found.append(lease)
+        return found
+
     def own(self, lease: Lease, client: Client | None) -> None:
         """The lease belongs to that connection, or to none."""
         if lease.client is not None:
@@ -268,8 +278,9 @@ class Inventory:
             up.started_ns, up.token, up.answered_ns, up.attempt, up.correlation, up.claimed, up.media, up.orphaned,
             up.owner,
         )  # fmt: skip
+        call.detached = up.detached
         if before is not None:
-            call.detached, call.offered = before.detached, before.offered
+            call.offered = before.offered
             if before.client is not None and not before.client.gone:
                 self.own_call(call, before.client)
                 call.orphaned = False

@@ -68,7 +68,7 @@ class Service:
         self._control_path = places.control_socket(run_at)
         self.hosts = {name: self._host_process(name, command, conf) for name in self.control.hosts}
         self.cards = [self._card_process(card.name, command, conf) for card in conf.cards if card.kind == "sim"]
-        self.control.on_lost = lambda name, problem: self.hosts[name].lost(problem)
+        self.control.following.on_lost = lambda name, problem: self.hosts[name].lost(problem)
         self._state = StateApi(self.control, self.hosts, str(self._control_path), str(config_path), self.stop)
         self._routes = Routes(self.control)
         self._control: Server | None = None
@@ -98,7 +98,7 @@ class Service:
         """Hosts that run already are attached; the others are being started."""
         answered = [name for name, process in self.hosts.items() if process.tend()]
         for name in self.hosts.keys() - set(answered):
-            self.control.nobody_there(name)
+            self.control.following.nobody_there(name)
         attached = [self.control.hosts[name].link.attached for name in answered]
         if attached:
             await asyncio.wait(
@@ -176,7 +176,7 @@ class Service:
     def _disconnected(self, peer: Peer) -> None:
         # While the daemon itself ends its clients lose nothing: their leases wait for the next one.
         if self.control.ready and peer.data is not None:
-            self.control.client_gone(peer.data)
+            self.control.owners.client_gone(peer.data)
 
     def _host_process(self, name: str, command: Callable[[Sequence[str]], list[str]], conf: Config) -> Process:
         ours = conf.service.supervisor == "daemon"
@@ -187,7 +187,7 @@ class Service:
         )  # fmt: skip
 
     def _host_exited(self, name: str) -> None:
-        self.control.host_died(name, self.hosts[name].problem)
+        self.control.following.host_died(name, self.hosts[name].problem)
 
     def _card_process(self, name: str, command: Callable[[Sequence[str]], list[str]], conf: Config) -> Process:
         several = sum(card.kind == "sim" for card in conf.cards) > 1

@@ -191,7 +191,8 @@ class Process:
         self._on_exit()
         if not self._stopped:
             self.restarts += 1
-            self._again(self._slower())
+            if self._timer is None:
+                self._again(self._slower())
 
     def _how_it_ended(self, pid: int) -> str:
         child, self._child = self._child, None

@@ -73,9 +73,9 @@ spans = ["east"]
 """
 
 
-def eventually(what: Callable[[], T], says: str = "") -> T:
+def eventually(what: Callable[[], T], says: str = "", patience_s: float = PATIENCE_S) -> T:
     """The first true value, within patience."""
-    limit = time.monotonic() + PATIENCE_S
+    limit = time.monotonic() + patience_s
     while True:
         value = what()
         if value:

@@ -98,11 +98,11 @@ class ChannelsApi:
         lease = self._inventory.lease(reply.token, route.link.name, reply.span, reply.timeslot, owner, client)
         if client.gone:
             close_all(fds)
-            control.release_token(reply.token, client)
+            control.owners.release_token(reply.token, client)
             return
         if reply.media is not None and reply.media.medium == "kernel" and not client.trusted:
             close_all(fds)
-            control.release_token(reply.token, client)
+            control.owners.release_token(reply.token, client)
             request.fail(untrusted(reply.span))
             return
         request.reply(
@@ -148,7 +148,7 @@ class ChannelsApi:
                 request.fail(error)
                 return
             if lease is not None:
-                self._control.released(lease)
+                self._control.owners.released(lease)
             request.reply(_DONE)
 
         link.call(
@@ -177,7 +177,7 @@ class ChannelsApi:
                 self._reclaimed(request, client, owner, lease)
             elif lease.client is None:
                 self._inventory.own(lease, client)
-                self._control.release_token(lease.token, client)
+                self._control.owners.release_token(lease.token, client)
 
         link.call("org.dahdipy.Host.Assign", host.AssignRequest(token=wants.token, owner=owner), Empty, assigned)
 

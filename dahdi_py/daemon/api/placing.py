@@ -101,7 +101,7 @@ class Placing:
             data={"called": call.called.number, "calling": call.calling.number, "correlation": call.correlation},
         )  # fmt: skip
         if up and client.gone and not call.detached:
-            self._control.release_token(call.token, client)
+            self._control.owners.release_token(call.token, client)
 
     def claim(self, request: Request, wants: wire.ClaimRequest) -> None:
         """The offered call is the caller's; the first who asks gets it."""
@@ -149,7 +149,7 @@ class Placing:
             data={"owner": said}, entry=ledger.Stepped(call.call, time.time_ns(), columns),
         )  # fmt: skip
         if client.gone:
-            self._control.release_token(call.token, client)
+            self._control.owners.release_token(call.token, client)
 
 
 def _check(wants: wire.PlaceRequest) -> None:

@@ -11,7 +11,8 @@ from dahdi_py import __version__
 from dahdi_py.core import alarm
 from dahdi_py.daemon import views
 from dahdi_py.daemon.api.access import roles_in_order
-from dahdi_py.daemon.control import Control, HostState
+from dahdi_py.daemon.control import Control
+from dahdi_py.daemon.following import HostState
 from dahdi_py.daemon.supervisor import Process
 from dahdi_py.errors import DahdiPyError, NotFound
 from dahdi_py.wire.dispatch import Handler

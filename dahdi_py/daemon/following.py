@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What line hosts tell: snapshots and events become state, events and records; what died is accounted for."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dahdi_py.daemon import ledger, told
+from dahdi_py.daemon.link import Link
+from dahdi_py.wire.messages.common import CursorRequest
+from dahdi_py.wire.messages.host import AttachReply, HostEvent
+
+if TYPE_CHECKING:
+    from dahdi_py.daemon.control import Control
+    from dahdi_py.daemon.journal import Opened
+
+LOG = logging.getLogger(__name__)
+
+_SETTLE_S = 2.0
+"""A host that attached has told what its outbox holds within this."""
+
+
+@dataclass(slots=True)
+class HostState:
+    """A host as the daemon follows it.
+
+    Attributes:
+        since_ns: UTC of the last change of `link.up`, ns.
+        seen: Start and number of the last event taken in.
+        snapshot_n: Events up to this number were in the snapshot already.
+        settled: The ledger agrees with what the host has.
+        announced: The last we published of it is that it is up.
+    """
+
+    link: Link
+    since_ns: int
+    seen: tuple[int, int] = (0, 0)
+    snapshot_n: int = 0
+    settled: bool = False
+    problem: str = ""
+    announced: bool = False
+
+
+class Following:
+    """Follows every host from attach to death.
+
+    Args:
+        opened: What the files knew at the start.
+
+    Attributes:
+        on_lost: Told which host cannot be reached any more, and why.
+
+    Synchronization: the loop's thread.
+    """
+
+    def __init__(self, control: Control, opened: Opened) -> None:
+        self.on_lost: Callable[[str, str], None] = lambda host, problem: None
+        self._control = control
+        self._inventory = control.inventory
+        self._event_cursors = opened.event_cursors
+        self._ledger_cursors = opened.ledger_cursors
+        self._open_calls = opened.open_calls
+        self._declared: set[str] = set()
+
+    def attached(self, link: Link, state: AttachReply) -> CursorRequest | None:
+        """The inventory is the host's snapshot; what the ledger holds of an earlier start is closed."""
+        host = self._control.hosts[link.name]
+        snapshot = state.snapshot
+        if host.seen[0] not in (0, snapshot.start):
+            self._died(host, "line host died")
+        orphaned = self._inventory.load(link.name, snapshot, time.time_ns())
+        for lease in orphaned:
+            self._control.owners.assign(link, lease)
+        host.since_ns, host.problem, host.settled = time.time_ns(), "", False
+        host.snapshot_n = snapshot.n
+        if host.seen[0] != snapshot.start:
+            host.seen = (snapshot.start, self._on_disk(link.name, snapshot.start))
+        LOG.info(
+            "line host %s attached: pid %d, start %d, %d calls",
+            link.name,
+            state.pid,
+            snapshot.start,
+            len(snapshot.calls),
+        )
+        host.announced = True
+        self._control.feed.put(
+            "host.up", host=link.name, data={"pid": state.pid, "version": state.version, "start": snapshot.start}
+        )
+        self._close_rows(link.name, lambda start: start != snapshot.start, "line host died")
+        self._follow_snapshot(host)
+        self._control.owners.find_orphans(link.name)
+        start, n = host.seen
+        return CursorRequest(epoch=start, n=n) if n else None
+
+    def happened(self, link: Link, start: int, events: list[HostEvent]) -> None:
+        """The events are in the inventory and on their way to disk and subscribers."""
+        host = self._control.hosts[link.name]
+        for event in events:
+            if (start, event.n) > host.seen:
+                host.seen = (start, event.n)
+                self._take_in(host, start, event)
+        if not host.settled and host.seen >= (start, host.snapshot_n):
+            self._settle(host)
+
+    def lost(self, link: Link, problem: str) -> None:
+        """The host cannot be reached; whether it died its process says."""
+        host = self._control.hosts[link.name]
+        self._inventory.unreachable(link.name, time.time_ns())
+        if host.problem != problem:
+            LOG.error("line host %s: %s", link.name, problem)
+        host.problem = problem
+        if host.announced:
+            self._control.feed.put("host.down", host=link.name, data={"problem": problem})
+        host.settled = host.announced = False
+        host.since_ns = time.time_ns()
+        self.on_lost(link.name, problem)
+
+    def host_died(self, name: str, problem: str) -> None:
+        """The host's process is gone, and with it its calls and leases."""
+        host = self._control.hosts[name]
+        if host.link.up:
+            host.link.close()
+            self.lost(host.link, problem)
+        host.problem = problem
+        self._died(host, "line host died")
+
+    def nobody_there(self, name: str) -> None:
+        """No process serves the host's socket: what the ledger holds open of it ended unseen."""
+        self._close_rows(name, lambda start: True, "line host died")
+
+    def _take_in(self, host: HostState, start: int, event: HostEvent) -> None:
+        name = host.link.name
+        known = event.n <= host.snapshot_n
+        try:
+            what = told.take_in(self._inventory, told.Source(name, start), event, known)
+        except msgspec.ValidationError as error:
+            LOG.error("line host %s: event %d %s: %s", name, event.n, event.kind, error)
+            return
+        source = (name, start, event.n)
+        if event.kind == "call.ended" and event.call in self._declared:
+            # A host that died and came back accounts for calls whose end we have told already.
+            self._declared.discard(event.call)
+            self._control.feed.note(None, source)
+            return
+        entry = what.entry if (start, event.n) > self._ledger_cursors.get(name, (0, 0)) else None
+        if isinstance(entry, ledger.Opened):
+            self._open_calls[event.call] = (name, start)
+        elif isinstance(entry, ledger.Closed):
+            self._open_calls.pop(event.call, None)
+        if (start, event.n) <= self._event_cursors.get(name, (0, 0)):
+            self._control.feed.note(entry, source)
+        else:
+            self._control.feed.put(
+                what.kind, data=what.data, host=name, span=event.span, timeslot=event.timeslot, call=event.call,
+                token=event.token, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, entry=entry, source=source,
+            )  # fmt: skip
+        if not known:
+            self._act_on(host, event)
+
+    def _act_on(self, host: HostState, event: HostEvent) -> None:
+        if event.kind == "call.offered" and self._control.ready:
+            self._control.serving.offered(self._inventory.calls[event.call])
+        elif event.kind == "call.ended":
+            self._control.serving.ended(event.call, "cleared")
+        elif event.kind in ("host.draining", "host.drained"):
+            host.link.draining = event.data.get("on", True) is not False
+
+    def _on_disk(self, name: str, start: int) -> int:
+        cursors = (self._event_cursors.get(name, (0, 0)), self._ledger_cursors.get(name, (0, 0)))
+        return min(n if at == start else 0 for at, n in cursors)
+
+    def _follow_snapshot(self, host: HostState) -> None:
+        """Calls the ledger missed get their row; offers nobody claimed go round; later the ledger is compared."""
+        start = host.seen[0]
+        for call in self._inventory.calls_of(host.link.name):
+            if call.call not in self._open_calls and host.seen[1] >= host.snapshot_n:
+                self._open_calls[call.call] = (host.link.name, start)
+                self._control.feed.note(told.record_of(call, call.started_ns, start), None)
+        self._control.offer_waiting(host.link.name)
+        if host.seen[1] >= host.snapshot_n:
+            self._settle(host)
+        else:
+            self._control.loop.call_later(_SETTLE_S, self._settle, host)
+
+    def _settle(self, host: HostState) -> None:
+        """Rows whose call the host does not have are closed: it has told all it had to tell."""
+        if host.settled or not host.link.up:
+            return
+        host.settled = True
+        self._close_rows(host.link.name, lambda start: True, "daemon found no such call")
+
+    def _close_rows(self, name: str, ours: Callable[[int], bool], reason: str) -> None:
+        for call, (host, start) in list(self._open_calls.items()):
+            if host == name and ours(start) and call not in self._inventory.calls:
+                del self._open_calls[call]
+                cleared_by = "host" if reason == "line host died" else "daemon_lost"
+                self._control.feed.note(ledger.Lost(call, reason, cleared_by), None)
+
+    def _died(self, host: HostState, reason: str) -> None:
+        now = time.time_ns()
+        leases, calls = self._inventory.lose(host.link.name, now)
+        for call in calls:
+            self._open_calls.pop(call.call, None)
+            self._declared.add(call.call)
+            self._control.feed.put(
+                "call.ended", host=call.host, span=call.span, timeslot=call.timeslot, call=call.call, token=call.token,
+                data=told.ended_unseen(call, now, "host", reason), entry=ledger.Lost(call.call, reason, "host"),
+            )  # fmt: skip
+            self._control.serving.ended(call.call, reason)
+        for lease in leases:
+            if not lease.call:
+                self._control.owners.tell_released(lease, reason)
+        self._close_rows(host.link.name, lambda start: True, reason)
