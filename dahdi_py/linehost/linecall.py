@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import cast
+
+import msgspec
 
 from dahdi_py.core.call import Call, CallTimers
 from dahdi_py.core.cause import location_name
@@ -86,7 +90,7 @@ class LineCall(Call):
             span=self.line.name, timeslot=self.timeslot, token=self.token, called=self.called, calling=self.calling,
             bearer=self.bearer, started_ns=self.started_ns, claimed=self.claimed, answered_ns=self.answered_ns,
             attempt=self.attempt, correlation=self.correlation, media=self.media,
-            orphaned=lease.orphaned if lease else False, owner=self.owner,
+            orphaned=lease.orphaned if lease else False, detached=self.hangup_at is not None, owner=self.owner,
         )  # fmt: skip
 
     def record(self, cause: int, location: int | None, ended_at: int, moments: Iterable[Moment]) -> Ended:
@@ -167,18 +171,28 @@ class OutgoingCall(LineCall):
 
 
 def messages(moments: Iterable[Moment], offset: int) -> list[Message]:
-    """The messages as evidence.
+    """The messages as evidence, already as JSON: what does not change from call to call is made once.
 
     Args:
         offset: Wall clock less monotonic clock, ns.
     """
-    return [
-        Message(
-            name=message_name(moment.message_type), sent=moment.direction == "out", utc_ns=moment.ns + offset,
-            monotonic_ns=moment.ns, cause=moment.cause or 0, location=location_name(moment.location),
+    told = [
+        msgspec.Raw(
+            b'%b%d,"monotonic_ns":%d}'
+            % (_message_head(each.message_type, each.direction, each.cause, each.location), each.ns + offset, each.ns)
         )
-        for moment in moments
-    ]  # fmt: skip
+        for each in moments
+    ]
+    return cast("list[Message]", told)
+
+
+@lru_cache(maxsize=1024)
+def _message_head(message_type: int, direction: str, cause: int | None, location: int | None) -> bytes:
+    head = {
+        "name": message_name(message_type), "sent": direction == "out", "cause": cause or 0,
+        "location": location_name(location),
+    }  # fmt: skip
+    return msgspec.json.encode(head)[:-1] + b',"utc_ns":'
 
 
 def release_unanswered(moments: Iterable[Moment]) -> bool:

@@ -105,6 +105,7 @@ class CallState(Record):
         direction: incoming or outgoing.
         phase: offered, setup, proceeding, alerting, active, releasing.
         claimed: Incoming: a core has it.
+        detached: It outlives its client; the host hangs it up in time.
     """
 
     call: str
@@ -123,6 +124,7 @@ class CallState(Record):
     correlation: str = ""
     media: bool = False
     orphaned: bool = False
+    detached: bool = False
     owner: Owner = Owner()
 
 
