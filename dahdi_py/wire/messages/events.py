@@ -14,8 +14,8 @@ class Event(Record, omit_defaults=True):
 
     Kinds: span.alarm, span.clear, span.status, dchannel.up, dchannel.down · call.offered, call.claimed, call.placed,
     call.attempt, call.proceeding, call.alerting, call.progress, call.media, call.moved, call.answered, call.digits,
-    call.hangup, call.ended · channel.allocated, channel.released, channel.reclaimed, channel.orphaned, channel.state ·
-    host.up, host.down, host.draining, host.drained · daemon.ready, daemon.stopping · gap.
+    call.hangup, call.ended · channel.allocated, channel.released, channel.reclaimed, channel.orphaned, channel.moved,
+    channel.state · host.up, host.down, host.draining, host.drained · daemon.ready, daemon.stopping · gap.
 
     Attributes:
         epoch: The daemon's epoch, durable, grows with each start.
