@@ -28,6 +28,7 @@ from dahdi_py.ffi.libpri import Pump, check_timers
 from dahdi_py.linehost.calls import Calls
 from dahdi_py.linehost.card import HostCard
 from dahdi_py.linehost.channels import Channels
+from dahdi_py.linehost.clock import read_wall_clock
 from dahdi_py.linehost.contention import Contention
 from dahdi_py.linehost.device_events import DeviceEvents
 from dahdi_py.linehost.incoming import Incoming
@@ -274,6 +275,7 @@ class LineHost:
 
     def _run(self, events: Iterable[ev.Event]) -> None:
         handlers = self._handlers
+        read_wall_clock()
         with turn:
             self._woken = True
             while events:

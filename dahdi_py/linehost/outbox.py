@@ -19,8 +19,8 @@ from dahdi_py.wire.messages.host import HostEvent, MonitorReply
 
 KEEP = 20_000
 """Events kept for a daemon that is not there; beyond it the oldest go that are no evidence."""
-BATCH = 500
-
+BATCH_OCTETS = 32 * 1024
+"""A batch takes no more events than this: one read of its receiver's."""
 WINDOW = 2000
 """Events sent ahead of what is committed: a reader that does not commit is waited for."""
 
@@ -113,14 +113,22 @@ class Outbox:
         if not self._reader or self._sent >= self.n:
             return
         unsent = list(takewhile(lambda kept: kept[0] > self._sent, reversed(self._kept)))
-        unsent.reverse()
-        for at in range(0, len(unsent), BATCH):
-            if self._sent - self._committed >= WINDOW:
-                return
-            batch = unsent[at : at + BATCH]
-            events = cast("list[HostEvent]", [msgspec.Raw(kept[1]) for kept in batch])
-            self._reader(MonitorReply(start=self._start, events=events))
-            self._sent = batch[-1][0]
+        batch: list[msgspec.Raw] = []
+        room = BATCH_OCTETS
+        while unsent and self._sent - self._committed < WINDOW:
+            n, octets, _ = unsent.pop()
+            if batch and len(octets) > room:
+                self._send(batch)
+                batch, room = [], BATCH_OCTETS
+            batch.append(msgspec.Raw(octets))
+            room -= len(octets)
+            self._sent = n
+        if batch:
+            self._send(batch)
+
+    def _send(self, batch: list[msgspec.Raw]) -> None:
+        assert self._reader is not None
+        self._reader(MonitorReply(start=self._start, events=cast("list[HostEvent]", batch)))
 
     def _drop(self) -> None:
         """A quarter of the room is free again, and an event in the place of the last one lost says how many went."""
