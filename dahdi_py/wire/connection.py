@@ -206,7 +206,8 @@ class Connection:
     def _complain(self, error: DahdiPyError) -> None:
         if not self._complained:
             self._complained = True
-            log.warning("%r: %s", self.peer, error)
+            # What a client wrote may be in it: neither long nor with lines of its own.
+            log.warning("%r: %.300s", self.peer, "".join(sign if sign.isprintable() else "?" for sign in str(error)))
 
     def answer(self, request: Request, message: bytes, fds: Sequence[int], *, last: bool) -> None:
         """The answer is sent, once every earlier request has its last one; the descriptors are ours."""

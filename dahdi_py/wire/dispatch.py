@@ -125,7 +125,7 @@ class Routes:
         known = self.interfaces.get(interface)
         if known is None:
             known_names = ", ".join(sorted(self.interfaces))
-            raise InterfaceNotFound(f"no interface {interface!r} here: {known_names}", interface=interface)
+            raise InterfaceNotFound(f"no interface {interface[:80]!r} here: {known_names}", interface=interface)
         raise MethodNotFound(
-            f"{interface} has no method {method!r}: {', '.join(m.name for m in known.methods)}", method=name
+            f"{interface} has no method {method[:80]!r}: {', '.join(m.name for m in known.methods)}", method=name
         )

@@ -8,8 +8,7 @@ import resource
 import select
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.refusals import TooLarge
 from dahdi_py.wire.server import Limits
 from tests.wire.service import Echo, Echoed, Service, open_descriptors, serving
-
-_PATIENCE_S = 20.0
+from tests.wire.waiting import PATIENCE_S, wait_for
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def service(run_dir: Path) -> Iterator[Service]:
 @pytest.fixture
 def bystander(service: Service) -> Iterator[Connection]:
     """Another client, which must notice nothing."""
-    with Connection(service.path, _PATIENCE_S) as connection:
+    with Connection(service.path, PATIENCE_S) as connection:
         assert connection.call("org.dahdipy.Test.Echo", Echo(text="before"), Echoed).text == "before"
         yield connection
         assert connection.call("org.dahdipy.Test.Echo", Echo(text="after"), Echoed).text == "after"
@@ -44,7 +42,7 @@ def bystander(service: Service) -> Iterator[Connection]:
 @contextmanager
 def raw(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(_PATIENCE_S)
+        sock.settimeout(PATIENCE_S)
         sock.connect(str(path))
         yield sock
 
@@ -61,13 +59,6 @@ def until_closed(sock: socket.socket) -> list[dict[str, Any]]:
             assert data.endswith(b"\0") or not data
             return [json.loads(message) for message in data.split(b"\0")[:-1]]
         data += more
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        select.select([], [], [], 0.005)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -104,7 +95,7 @@ def test_what_is_no_message_is_answered_by_name_then_the_connection_ends(
 
 
 def test_ten_megabytes_in_one_message_are_cut_off_early(service: Service, bystander: Connection) -> None:
-    with Connection(service.path, _PATIENCE_S) as connection, pytest.raises(TooLarge, match="65536"):
+    with Connection(service.path, PATIENCE_S) as connection, pytest.raises(TooLarge, match="65536"):
         connection.call("org.dahdipy.Test.Echo", Echo(text="x" * 10_000_000), Echoed)
 
 
@@ -132,6 +123,18 @@ def test_who_repeats_a_wrong_call_is_logged_once(
             sock.sendall(b'{"method":"org.dahdipy.Test.Nothing"}\0')
             assert b"MethodNotFound" in sock.recv(10_000)
     assert len(warnings(caplog)) == 1
+
+
+def test_what_a_client_wrote_makes_no_lines_in_the_log(
+    service: Service, bystander: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    with raw(service.path) as sock:
+        parameters = {"text": "a", "x\n2026-11-22 ERROR forged " + "y" * 1000: 1}
+        sock.sendall(json.dumps({"method": "org.dahdipy.Test.Echo", "parameters": parameters}).encode() + b"\0")
+        assert b"InvalidParameter" in sock.recv(10_000)
+    (line,) = warnings(caplog)
+    assert "x?2026" in line
+    assert len(line) < 400
 
 
 def test_who_does_not_read_a_stream_is_cut_off_and_told_of(
@@ -168,7 +171,7 @@ def test_who_asks_much_and_reads_late_gets_all_answers_in_order(service: Service
         sock.setblocking(False)
         data = bytearray()
         while reading < count:
-            readable, writable, _ = select.select([sock], [sock] if pending else [], [], _PATIENCE_S)
+            readable, writable, _ = select.select([sock], [sock] if pending else [], [], PATIENCE_S)
             assert readable or writable
             if writable and pending:
                 pending = pending[sock.send(pending[:500_000]) :]
@@ -210,17 +213,17 @@ def test_one_connection_too_many_is_told_so(
     service: Service, bystander: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ExitStack() as held:
-        first = held.enter_context(Connection(service.path, _PATIENCE_S))
-        rest = [held.enter_context(Connection(service.path, _PATIENCE_S)) for _ in range(6)]
+        first = held.enter_context(Connection(service.path, PATIENCE_S))
+        rest = [held.enter_context(Connection(service.path, PATIENCE_S)) for _ in range(6)]
         for connection in (first, *rest):
             connection.call("org.dahdipy.Test.Echo", Echo(text="in"), Echoed)
         for _ in range(3):
-            with Connection(service.path, _PATIENCE_S) as late, pytest.raises(AccessError, match="8 connections"):
+            with Connection(service.path, PATIENCE_S) as late, pytest.raises(AccessError, match="8 connections"):
                 late.call("org.dahdipy.Test.Echo", Echo(text="out"), Echoed)
         assert len(warnings(caplog)) == 1
         first.close()
         wait_for(lambda: len(service.gone) == 1)
-        with Connection(service.path, _PATIENCE_S) as connection:
+        with Connection(service.path, PATIENCE_S) as connection:
             assert connection.call("org.dahdipy.Test.Echo", Echo(text="in"), Echoed).text == "in"
 
 
@@ -229,7 +232,7 @@ def test_running_out_of_descriptors_turns_clients_away_and_recovers(
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(_PATIENCE_S)
+    client.settimeout(PATIENCE_S)
     highest = max(int(name) for name in os.listdir("/proc/self/fd"))
     filling: list[int] = []
     try:
@@ -246,7 +249,7 @@ def test_running_out_of_descriptors_turns_clients_away_and_recovers(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         client.close()
     assert any("no descriptor is free" in line for line in warnings(caplog))
-    with Connection(service.path, _PATIENCE_S) as connection:
+    with Connection(service.path, PATIENCE_S) as connection:
         assert connection.call("org.dahdipy.Test.Echo", Echo(text="again"), Echoed).text == "again"
 
 

@@ -3,17 +3,23 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from dahdi_py.errors import ChannelBusy, DahdiPyError
+from dahdi_py.errors import ChannelBusy, DahdiPyError, RoleMissing, Unreachable
 from dahdi_py.wire.blocking import Connection
-from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.framing import Reader, ReplyMessage, close_all, parse_reply, receive
+from dahdi_py.wire.interface import Empty, Interface, Method, Record
+from dahdi_py.wire.loop import turn
 from dahdi_py.wire.refusals import ExpectedMore, InterfaceNotFound, InvalidParameter, MethodNotFound
-from tests.wire.service import Count, Counted, Echo, Echoed, Service, serving
+from dahdi_py.wire.server import Peer, Request
+from tests.wire.service import Count, Counted, Echo, Echoed, Service, open_descriptors, serving
+from tests.wire.waiting import wait_for
 
 
 @pytest.fixture
@@ -102,3 +108,166 @@ def test_a_wrong_call_is_refused_by_name_and_the_connection_goes_on(
 def test_a_null_member_is_one_left_out(connection: Connection) -> None:
     raw = msgspec.Raw(b'{"text":"a","times":null}')
     assert connection.call("org.dahdipy.Test.Echo", raw, Echoed).text == "a"
+
+
+def test_answers_go_out_in_the_order_of_the_calls(service: Service) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(20)
+        sock.connect(str(service.path))
+        for method, text in (("Later", "1"), ("Echo", "2"), ("Later", "3"), ("Pipe", ""), ("Fail", ""), ("Echo", "6")):
+            parameters = {"text": text} if text else {}
+            call = {"method": f"org.dahdipy.Test.{method}", "parameters": parameters}
+            sock.sendall(msgspec.json.encode(call) + b"\0")
+        call_later_twice(service)
+        reader = Reader()
+        got: list[ReplyMessage] = []
+        while len(got) < 6:
+            got += [parse_reply(message) for message in reader.feed(*receive(sock))]
+        descriptors = reader.take(2)
+        close_all(descriptors)
+        said = [reply.error or msgspec.json.decode(reply.parameters)["text"] for reply in got]
+        assert said == ["1", "2", "3", "pipe", "org.dahdipy.ChannelBusy", "6"]
+        assert [reply.fds for reply in got] == [0, 0, 0, 2, 0, 0]
+
+
+def call_later_twice(service: Service) -> None:
+    """Both waiting calls are answered, the later one first and in a turn of its own."""
+    wait_for(lambda: len(service.later) == 2)
+    (first, second), service.later = service.later, []
+    for request, parameters in (second, first):
+        service.run(partial(request.reply, Echoed(text=parameters.text, count=0)))
+
+
+def test_a_call_one_way_has_no_answer(connection: Connection, service: Service) -> None:
+    sock = socket.socket(fileno=os.dup(connection.fileno()))
+    with sock:
+        for method in ("Echo", "Fail", "Crash", "Pipe", "Nothing"):
+            sock.sendall(b'{"method":"org.dahdipy.Test.%b","oneway":true}\0' % method.encode())
+    assert connection.call("org.dahdipy.Test.Echo", Echo(text="next"), Echoed).text == "next"
+
+
+def test_the_peer_is_who_the_kernel_says(run_dir: Path) -> None:
+    seen: list[Peer] = []
+    with serving(run_dir / "s", on_connect=seen.append) as service, Connection(service.path) as connection:
+        connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+        (peer,) = seen
+        assert (peer.id, peer.pid, peer.uid, peer.gid) == (1, os.getpid(), os.getuid(), os.getgid())
+        assert peer.groups == {*os.getgroups(), os.getgid()}
+        assert service.run(lambda: service.server.peers) == [peer]
+        assert not peer.closed
+        service.run(peer.close)
+        assert peer.closed
+        assert service.gone == [peer]
+
+
+def test_a_hook_may_refuse_a_method(run_dir: Path) -> None:
+    def authorize(peer: Peer, interface: Interface, method: Method) -> None:
+        if method.name == "Echo":
+            raise RoleMissing("uid lacks the role core", role="core", setting="roles.core")
+
+    with serving(run_dir / "s", authorize=authorize) as service, Connection(service.path) as connection:
+        with pytest.raises(RoleMissing) as caught:
+            connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+        assert caught.value.setting == "roles.core"
+        with pytest.raises(ChannelBusy):
+            connection.call("org.dahdipy.Test.Fail", None, Empty)
+
+
+def test_a_client_that_a_hook_cannot_take_is_cut_off(run_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(peer: Peer) -> None:
+        raise LookupError("by accident")
+
+    with (
+        serving(run_dir / "s", on_connect=refuse) as service,
+        Connection(service.path) as connection,
+        pytest.raises(Unreachable),
+    ):
+        connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+    assert "could not be taken" in caplog.text
+
+
+def test_closing_sends_what_there_is_and_ends_every_connection(run_dir: Path) -> None:
+    path = run_dir / "s"
+    with serving(path) as service, Connection(path) as connection, Connection(path) as other:
+        other.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+        stream = connection.stream("org.dahdipy.Test.Forever", None, Counted)
+        assert next(stream).n == 0
+
+        def last_words() -> None:
+            with turn:
+                service.followers[0].reply(Counted(n=1), continues=True)
+                service.server.close()
+
+        service.run(last_words)
+        assert next(stream).n == 1
+        with pytest.raises(Unreachable):
+            next(stream)
+        with pytest.raises(Unreachable):
+            other.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+        assert not path.exists()
+        assert len(service.gone) == 2
+
+
+def test_after_stop_listening_connections_go_on_and_another_may_serve(run_dir: Path) -> None:
+    path = run_dir / "s"
+    with serving(path) as old, Connection(path) as connection:
+        connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+        old.run(old.server.stop_listening)
+        with serving(path), Connection(path) as fresh:
+            assert fresh.call("org.dahdipy.Test.Echo", Echo(text="new"), Echoed).text == "new"
+            assert connection.call("org.dahdipy.Test.Echo", Echo(text="old"), Echoed).text == "old"
+        assert not path.exists()
+
+
+def test_what_is_said_in_one_turn_is_sent_at_once(service: Service) -> None:
+    with Connection(service.path) as connection:
+        stream = connection.stream("org.dahdipy.Test.Forever", None, Counted)
+        next(stream)
+
+        def tell() -> bytes:
+            with turn:
+                for n in range(1, 4):
+                    service.followers[0].reply(Counted(n=n), continues=True)
+                with pytest.raises(BlockingIOError):
+                    os.read(sock.fileno(), 1)
+            return os.read(sock.fileno(), 65536)
+
+        with socket.socket(fileno=os.dup(connection.fileno())) as sock:
+            sock.setblocking(False)
+            assert service.run(tell).count(b"\0") == 3
+
+
+def test_every_method_has_a_handler_and_every_handler_a_method(service: Service) -> None:
+    lonely = Interface("org.dahdipy.Lonely", "Lonely.", (Method("Here", Empty, Empty), Method("There", Empty, Empty)))
+
+    def handler(request: Request, parameters: Empty) -> None:
+        request.reply(parameters)
+
+    register = service.server.register
+    with pytest.raises(ValueError, match="no handler for There"):
+        register(lonely, {"Here": handler})
+    with pytest.raises(ValueError, match="no method Nowhere"):
+        register(lonely, {"Here": handler, "There": handler, "Nowhere": handler})
+    register(lonely, {"Here": handler, "There": handler})
+    with pytest.raises(ValueError, match="registered already"):
+        register(lonely, {"Here": handler, "There": handler})
+
+
+def test_an_answer_that_cannot_be_written_leaks_no_descriptor(service: Service, connection: Connection) -> None:
+    connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+    before = open_descriptors()
+    with socket.socket(fileno=os.dup(connection.fileno())) as sock:
+        sock.sendall(b'{"method":"org.dahdipy.Test.Later","parameters":{"text":"a"}}\0')
+        wait_for(lambda: len(service.later) == 1)
+    (request, _), service.later = service.later[0], []
+    with pytest.raises(TypeError):
+        service.run(lambda: request.reply(Odd(what=object()), fds=os.pipe()))
+    service.run(lambda: request.reply(Echoed(text="b", count=0)))
+    service.run(lambda: request.reply(Echoed(text="twice", count=0), fds=os.pipe()))
+    assert open_descriptors() == before
+
+
+class Odd(Record):
+    """What JSON has no form for."""
+
+    what: object

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The caller that waits: what it says when nobody answers, or answers wrongly."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dahdi_py.errors import ChannelBusy, NotFound, Timeout, UnknownRemoteError, Unreachable
+from dahdi_py.wire.blocking import Connection
+from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.refusals import ProtocolError
+from tests.wire.service import Count, Counted, Echo, Echoed, Service, open_descriptors, serving
+from tests.wire.waiting import PATIENCE_S
+
+
+@pytest.fixture
+def service(run_dir: Path) -> Iterator[Service]:
+    with serving(run_dir / "s") as service:
+        yield service
+
+
+@contextmanager
+def answering(path: Path, octets: bytes) -> Iterator[None]:
+    """A server that answers the first call with these octets and closes."""
+
+    def serve() -> None:
+        sock, _ = listening.accept()
+        with sock:
+            sock.recv(65536)
+            sock.sendall(octets)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join(PATIENCE_S)
+
+
+def test_no_socket_says_that_the_service_does_not_run(run_dir: Path) -> None:
+    with pytest.raises(Unreachable, match=r"there is no socket .*/none: the service is not running"):
+        Connection(run_dir / "none")
+
+
+def test_a_dead_socket_says_that_nobody_listens(run_dir: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(run_dir / "s"))
+    with pytest.raises(Unreachable, match=r"nobody listens on .*: the service has ended"):
+        Connection(run_dir / "s")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not connect")
+def test_a_socket_of_others_says_that_a_group_is_missing(service: Service, run_dir: Path) -> None:
+    run_dir.chmod(0o755)
+    attempt = (
+        "import os, sys; from dahdi_py.wire.blocking import Connection; from dahdi_py.errors import Unreachable\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "try: Connection(sys.argv[1])\nexcept Unreachable as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", attempt, str(service.path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "uid 65534 may not connect" in done.stdout
+    assert "group" in done.stdout
+
+
+def test_no_answer_in_time_closes_the_connection(service: Service) -> None:
+    connection = Connection(service.path, timeout=0.05)
+    with pytest.raises(Timeout, match=r"did not answer org\.dahdipy\.Test\.Later in time"):
+        connection.call("org.dahdipy.Test.Later", Echo(text="a"), Echoed)
+    assert connection.closed
+    with pytest.raises(Unreachable, match="is closed"):
+        connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+
+
+def test_the_first_answer_of_a_stream_has_the_timeout_and_the_rest_take_their_time(service: Service) -> None:
+    with Connection(service.path, timeout=0.2) as connection:
+        stream = connection.stream("org.dahdipy.Test.Forever", None, Counted)
+        assert next(stream).n == 0
+        threading.Timer(0.5, lambda: service.tell_followers("late", 1)).start()
+        assert next(stream).n == 0
+    with Connection(service.path, timeout=0.05) as connection, pytest.raises(Timeout):
+        next(connection.stream("org.dahdipy.Test.Later", Echo(text="a"), Echoed))
+
+
+def test_an_error_ends_a_stream_and_the_connection_goes_on(service: Service) -> None:
+    with Connection(service.path) as connection:
+        stream = connection.stream("org.dahdipy.Test.Follow", Count(upto=1), Counted)
+        assert [reply.n for reply in stream] == [0]
+        with pytest.raises(ChannelBusy, match="taken"):
+            list(connection.stream("org.dahdipy.Test.Fail", None, Empty))
+        assert connection.call("org.dahdipy.Test.Echo", Echo(text="on"), Echoed).text == "on"
+
+
+@pytest.mark.parametrize(
+    ("octets", "error", "says"),
+    [
+        (b"", Unreachable, "closed by the other side"),
+        (b'{"parameters":', Unreachable, "closed by the other side"),
+        (b"nonsense\0", ProtocolError, "not a varlink reply"),
+        (b'{"parameters":{"text":1,"count":2}}\0', ProtocolError, "Expected `str`"),
+        (b'{"parameters":{}}\0', ProtocolError, "missing required field"),
+        (b'{"parameters":{"text":"a","count":1},"fds":2}\0', ProtocolError, "2 descriptors and 0 came"),
+        (b'{"error":"org.dahdipy.NotFound","parameters":{"message":"no span 9","kind":"span"}}\0', NotFound, "no span"),
+        (b'{"error":"com.example.Odd","parameters":{"x":1}}\0', UnknownRemoteError, "com.example.Odd x=1"),
+        (b'{"error":"com.example.Odd"}\0', UnknownRemoteError, "com.example.Odd"),
+        (b'{"error":"com.example.Odd","parameters":[1]}\0', UnknownRemoteError, "com.example.Odd"),
+    ],
+)
+def test_odd_answers_are_named_errors(run_dir: Path, octets: bytes, error: type[Exception], says: str) -> None:
+    before = open_descriptors()
+    with (
+        answering(run_dir / "s", octets),
+        Connection(run_dir / "s", PATIENCE_S) as connection,
+        pytest.raises(error, match=says),
+    ):
+        connection.call("a.b.C", None, Echoed)
+    assert open_descriptors() == before
+
+
+def test_members_of_later_versions_are_ignored(run_dir: Path) -> None:
+    octets = b'{"parameters":{"text":"a","count":1,"new":[{}]},"newer":true}\0'
+    with answering(run_dir / "s", octets), Connection(run_dir / "s", PATIENCE_S) as connection:
+        assert connection.call("a.b.C", None, Echoed) == Echoed(text="a", count=1)
+    (run_dir / "s").unlink()
+    with answering(run_dir / "s", octets), Connection(run_dir / "s", PATIENCE_S) as connection:
+        assert connection.call("a.b.C", None, Empty) == Empty()
+
+
+def test_parameters_may_be_given_by_name_and_read_as_they_stand(service: Service) -> None:
+    with Connection(service.path) as connection:
+        assert connection.call("org.dahdipy.Test.Echo", {"text": "a", "times": 2}, dict) == {"text": "aa", "count": 1}
+        raw = msgspec.Raw(b'{"text":"b"}')
+        assert connection.call("org.dahdipy.Test.Echo", raw, Echoed).text == "b"
+
+
+def test_closing_wakes_who_waits_in_a_stream(service: Service) -> None:
+    connection = Connection(service.path)
+    stream = connection.stream("org.dahdipy.Test.Forever", None, Counted)
+    next(stream)
+    ended: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            next(stream)
+        except Unreachable as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    connection.close()
+    thread.join(PATIENCE_S)
+    assert len(ended) == 1
