@@ -81,12 +81,25 @@ struct call *call_by_reference(const struct call_table *table, const struct dcha
     return index_find(table, BY_REFERENCE, reference_key(dchannel, outgoing, reference));
 }
 
-void call_retire(struct call_table *table, struct call *call) {
-    index_remove(table, call, BY_REFERENCE);
+static void forget(struct call_table *table, struct call *call) {
     if (call->handle)
         index_remove(table, call, BY_HANDLE);
     if (call->libpri_call)
         index_remove(table, call, BY_POINTER);
+}
+
+void call_bid_farewell(struct call_table *table, struct call *call) {
+    forget(table, call);
+    call->farewell = true;
+    call->dchannel->farewells++;
+}
+
+void call_retire(struct call_table *table, struct call *call) {
+    index_remove(table, call, BY_REFERENCE);
+    if (call->farewell)
+        call->dchannel->farewells--;
+    else
+        forget(table, call);
     for (struct call **at = &table->released; *at; at = &(*at)->next_released)
         if (*at == call) {
             *at = call->next_released;
@@ -125,6 +138,8 @@ void call_note(struct call_table *table, struct call *call, const struct q931_me
         call->timeline[call->moments++] = (struct moment){now, message->type, (uint8_t)direction, cause, location, 0};
     if (direction == DIRECTION_IN)
         call->heard++;
+    if (message->type == Q931_TYPE_RELEASE)
+        *(direction == DIRECTION_IN ? &call->heard_release : &call->sent_release) = true;
     if (!is_clearing(message->type))
         return;
     if (!call->clearing) {

@@ -39,6 +39,8 @@ struct call {
     bool clearing;         // a clearing message has gone either way
     bool hung_up;          // we have told libpri to clear
     bool released;         // RELEASE COMPLETE has gone either way
+    bool heard_release, sent_release;
+    bool farewell; // libpri has forgotten it; our RELEASE COMPLETE waits for the window (Q.921 5.6.1)
     uint8_t progress_rank; // how far an incoming call's answers have come (commands.c)
     uint8_t libpri_cause, clear_cause, clear_location;
     enum cleared_by cleared_by;
@@ -63,6 +65,8 @@ struct call *call_by_pointer(const struct call_table *table, const q931_call *li
 struct call *call_by_reference(const struct call_table *table, const struct dchannel *dchannel, bool outgoing,
                                uint16_t reference);
 void call_retire(struct call_table *table, struct call *call);
+// libpri has forgotten the call: neither its pointer nor our handle leads to it any more, its reference still does.
+void call_bid_farewell(struct call_table *table, struct call *call);
 void call_table_clear(struct call_table *table);
 
 // Enters a message in the timeline and draws from it what it says about the end of the call.

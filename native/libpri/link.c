@@ -72,6 +72,7 @@ bool link_observe_out(struct dchannel *dchannel, const struct lapd_frame *frame)
     case LAPD_UA:
         if (link->peer_sabme && link->established) {
             dchannel->counters[COUNT_link_resets]++;
+            dchannel->queue_lost = true;
             pump_event(dchannel, EVENT_LINK_RESET);
         }
         // While our own SABME waits, the link is up only with its UA (Q.921 5.5.5.1).

@@ -115,10 +115,16 @@ static void finish_if_over(struct call *call) {
         call_retire(calls, call);
         return;
     }
-    if (call_in_libpri(call)) {
+    if (call->farewell) {
+        if (!call->released && dchannel->link.established && !dchannel->queue_lost)
+            return;
+    } else if (call_in_libpri(call)) {
         if (!call->released)
             return;
         pri_destroycall(dchannel->pri, call->libpri_call); // libpri waits for an answer that RELEASE COMPLETE never has
+    } else if (call->heard_release && !call->sent_release && !call->released && dchannel->link.established) {
+        call_bid_farewell(calls, call);
+        return;
     }
     translate_end(call);
     call_retire(calls, call);
@@ -131,6 +137,13 @@ static void report_link(struct dchannel *dchannel) {
     pump_event(dchannel, dchannel->reported_up ? EVENT_DCHANNEL_UP : EVENT_DCHANNEL_DOWN);
 }
 
+static void finish_all(struct dchannel *dchannel) {
+    for (struct call *call = dchannel->calls, *next; call; call = next) {
+        next = call->next;
+        finish_if_over(call);
+    }
+}
+
 void pump_settle(struct dchannel *dchannel, struct call *call) {
     struct call_table *calls = &dchannel->pump->calls;
     dchannel->dirty = true;
@@ -138,6 +151,9 @@ void pump_settle(struct dchannel *dchannel, struct call *call) {
         finish_if_over(call);
     while (calls->released)
         finish_if_over(calls->released);
+    if (dchannel->farewells && (dchannel->queue_lost || !dchannel->link.established))
+        finish_all(dchannel);
+    dchannel->queue_lost = false;
     report_link(dchannel);
 }
 
@@ -165,11 +181,7 @@ static bool run_timers(struct dchannel *dchannel) {
     dchannel->in_maintenance = dchannel->in_band = false;
     for (pri_event *event; (event = pri_schedule_run(dchannel->pri));)
         pump_take(dchannel, event, NULL);
-    // Some timers end a call without an event.
-    for (struct call *call = dchannel->calls, *next; call; call = next) {
-        next = call->next;
-        finish_if_over(call);
-    }
+    finish_all(dchannel); // some timers end a call without an event
     pump_settle(dchannel, NULL);
     update_deadline(dchannel);
     return true;

@@ -66,6 +66,32 @@ def test_a_call_from_setup_to_release(pair: Pair, ends: tuple[int, int]) -> None
     assert mirrored == [moment.direction for moment in ended[ring.handle].timeline]
 
 
+def test_the_evidence_is_whole_when_the_window_is_full(pair: Pair) -> None:
+    """RELEASE COMPLETE may wait behind seven unacknowledged frames: the call's end waits for it (Q.921 5.6.1)."""
+    calls = [pair.answered(pair.cpe, channel) for channel in range(1, 13)]
+    for calling, _ in calls:
+        pair.pump.hangup(calling)
+    events = pair.pump.turn()
+    for clearing in of_kind(HangupRequest, events):
+        pair.pump.hangup(clearing.handle)
+    ended = of_kind(Ended, [*events, *pair.pump.turn()])
+    assert {end.handle for end in ended} == {handle for call in calls for handle in call}
+    for end in ended:
+        assert [moment.message_type for moment in end.timeline][-3:] == [DISCONNECT, RELEASE, RELEASE_COMPLETE]
+
+
+def test_a_link_that_goes_down_ends_the_wait_for_the_window(pair: Pair) -> None:
+    calls = [pair.answered(pair.cpe, channel) for channel in range(1, 13)]
+    for _, called in calls:
+        pair.pump.hangup(called)
+    pair.pump.part(pair.network)
+    for calling, called in calls:
+        pair.pump.destroy(calling)
+        pair.pump.destroy(called)
+    ended = of_kind(Ended, pair.pump.turn())
+    assert {end.handle for end in ended} == {handle for call in calls for handle in call}
+
+
 @pytest.mark.parametrize("cause", [1, 17, 18, 21, 27, 34, 41, 44, 58, 82, 88, 127])
 def test_a_refused_call_carries_its_cause(pair: Pair, ends: tuple[int, int], cause: int) -> None:
     handle, ring = pair.ring(ends[0])
