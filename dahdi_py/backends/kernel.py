@@ -271,8 +271,7 @@ class KernelBackend:
         return span, dahdi.spanstat(self._ctl(), span.number)
 
     def _channel(self, port: str, timeslot: Timeslot) -> int:
-        """DAHDI's number of the timeslot, checked to be that one."""
-        self._own(port)
+        """DAHDI's number of the timeslot, checked to be that one; the kernel itself gives it to one opener only."""
         span, stat = self._current(port)
         if not 1 <= timeslot <= stat.channels:
             raise Unsupported(f"timeslot {timeslot} is none of 1-{stat.channels}", operation="open")

@@ -103,8 +103,8 @@ def channel_number(span: FoundSpan, timeslot: Timeslot) -> int:
 
 def _check(span: FoundSpan, config: LineConfig, stat: SpanStat) -> None:
     kind = kernel_line.line_type(stat.kind, stat.channels)
-    if not span.dynamic and kind is not config.type:
-        raise Unsupported(f"the span is {stat.kind}, not {config.type}: the card decides", operation="configure")
+    if kind is not config.type and not (span.dynamic and kind is None):
+        raise Unsupported(f"the span is {kind or stat.kind}, not {config.type}", operation="configure")
     slots = [*config.bchannels, *([] if config.dchannel is None else [config.dchannel])]
     if beyond := [slot for slot in slots if not 1 <= slot <= stat.channels]:
         raise Unsupported(

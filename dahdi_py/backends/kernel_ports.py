@@ -13,7 +13,7 @@ from dahdi_py.backends import kernel_sysfs
 from dahdi_py.backends.base import LineConfig
 from dahdi_py.backends.kernel_sysfs import FoundSpan
 from dahdi_py.core.config import Dynamic
-from dahdi_py.errors import DeviceGone
+from dahdi_py.errors import DeviceGone, Unsupported
 from dahdi_py.ffi import dahdi
 
 
@@ -51,8 +51,7 @@ def existing(
 
     Raises:
         DeviceGone: No such real span.
-        DeviceBusy: A dynamic span has another number of channels, and some are open.
-        Unsupported: No such driver, or it refuses the address.
+        Unsupported: A dynamic span has another number of channels; or no such driver, or it refuses the address.
     """
     written: list[str] = []
     names = dynamic_of(port)
@@ -60,13 +59,16 @@ def existing(
         return _numbered(find(port, sysfs), written, sysfs), written
     channels = dynamic.channels if dynamic else config.type.timeslots[-1]
     span = kernel_sysfs.find_dynamic(kernel_sysfs.spans(sysfs), *names)
-    if span is not None:
-        span = _numbered(span, written, sysfs)
-        if span.channels == channels:
-            return span, written
-        dahdi.dynamic_destroy(control, *names)
-    dahdi.dynamic_create(control, *names, channels, _timing(dynamic))
-    return _numbered(find(port, sysfs), written, sysfs), ["created", *written]
+    if span is None:
+        dahdi.dynamic_create(control, *names, channels, _timing(dynamic))
+        written.append("created")
+        span = find(port, sysfs)
+    span = _numbered(span, written, sysfs)
+    if span.channels != channels:
+        raise Unsupported(
+            f"it exists with {span.channels} channels, not {channels}: destroy it first", operation="configure"
+        )
+    return span, written
 
 
 def _timing(dynamic: Dynamic | None) -> int:

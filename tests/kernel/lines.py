@@ -11,37 +11,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dahdi_py.backends.base import LineConfig, Media
+from dahdi_py.backends.base import Media
 from dahdi_py.backends.kernel import KernelBackend
-from dahdi_py.core.terms import Coding, Framing, LineType, Node, SwitchType, Timeslot
+from dahdi_py.core.terms import LineType, Node, SwitchType, Timeslot
 from dahdi_py.ffi import dahdi_channel
 from dahdi_py.ffi.libpri import Pump
 from dahdi_py.ffi.libpri_commands import SetupRequest
 from dahdi_py.ffi.libpri_events import DChannelUp, DeviceEventPending, Event, HangupRequest, Number, Ring
+from tests.backends.contract import usual_line
 
 PATIENCE_S = 20.0
-CHUNK = 160
+CHUNK = 800
 KIND = TypeVar("KIND", bound=Event)
 
-# A key is one digit to the kernel; 9 is for tests that make spans by hand.
-_keys = itertools.cycle(range(1, 9))
-
-
-def line_config(kind: LineType) -> LineConfig:
-    """The usual PRI line of that type: every timeslot but the D-channel's is a B-channel."""
-    dchannel = kind.default_dchannel
-    e1 = kind is LineType.E1
-    return LineConfig(
-        kind,
-        framing=Framing.CCS if e1 else Framing.ESF,
-        coding=Coding.HDB3 if e1 else Coding.B8ZS,
-        crc4=True if e1 else None,
-        timing=0,
-        build_out=0,
-        law=kind.default_law,
-        bchannels=tuple(Timeslot(slot) for slot in kind.timeslots if slot != dchannel),
-        dchannel=dchannel,
-    )
+# A key is one digit to the kernel; 9 is for tests that make spans by hand, 1 and 2 for the service.
+_keys = itertools.cycle(range(3, 9))
 
 
 class Pair:
@@ -51,7 +35,7 @@ class Pair:
         key = next(_keys)
         self.backend = backend
         self.kind = kind
-        self.config = line_config(kind)
+        self.config = usual_line(kind)
         self.ports = (f"loc/{key}:0", f"loc/{key}:1")
         self.descriptors: list[int] = []
         for port in self.ports:
@@ -60,8 +44,8 @@ class Pair:
             backend.startup(port)
 
     def media(self, **changes: object) -> Media:
-        """What channels are opened as. The deepest queue: a guest on a busy host stands still for a while at times."""
-        return Media(**{"law": self.config.law, "depth": 32, **changes})  # type: ignore[arg-type]
+        """What channels are opened as. Seconds deep: a guest on a busy host stands still for a while at times."""
+        return Media(**{"law": self.config.law, "chunk": CHUNK, "depth": 32, **changes})  # type: ignore[arg-type]
 
     def open(self, end: int, timeslot: int, media: Media | None = None) -> int:
         """A B-channel's descriptor, closed at the latest with the pair."""

@@ -2,7 +2,6 @@
 """B-channels: what goes in at one end comes out at the other; who holds one holds it alone."""
 
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from dahdi_py.backends.kernel_gain import gain_table
 from dahdi_py.core.terms import LineType, Mode, Timeslot
 from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
 from dahdi_py.ffi import dahdi, dahdi_channel
-from tests.kernel.lines import CHUNK, PATIENCE_S, MakePair, Pair, exchange, line_config, readable
+from tests.backends.contract import usual_line
+from tests.kernel.lines import CHUNK, PATIENCE_S, MakePair, Pair, exchange, readable
 
 
 def test_every_octet_crosses_every_channel_of_two_pairs_both_ways(make_pair: MakePair) -> None:
@@ -23,11 +23,6 @@ def test_every_octet_crosses_every_channel_of_two_pairs_both_ways(make_pair: Mak
     assert sorted(len(pair.config.bchannels) for pair in pairs) == [23, 30]
     ends = [(pair.open(0, slot), pair.open(1, slot)) for pair in pairs for slot in pair.config.bchannels]
     exchange(ends, seconds=3.0)
-
-
-def test_data_is_as_exact_as_voice(pair: Pair) -> None:
-    media = pair.media(mode=Mode.DATA)
-    exchange([(pair.open(0, slot, media), pair.open(1, slot, media)) for slot in (1, 2)], seconds=0.5)
 
 
 def test_a_timeslot_is_busy_until_the_last_copy_in_any_process_is_closed(pair: Pair) -> None:
@@ -64,7 +59,7 @@ parent.sendall(b"h")
 block = b""
 while b"\x55" not in block:
     select.select([fd], [], [], 20)
-    block = os.read(fd, 160)
+    block = os.read(fd, 800)
 parent.sendall(b"\x55")
 assert parent.recv(1) == b""
 """
@@ -76,19 +71,6 @@ def test_a_read_is_one_whole_block_and_nothing_more(pair: Pair) -> None:
         readable(fd)
         assert len(os.read(fd, 4096)) == 80
     assert dahdi_channel.get_bufinfo(fd) == dahdi_channel.Buffers(policy=0, count=4, size=80)
-
-
-def test_a_full_queue_says_try_again(pair: Pair) -> None:
-    fd = pair.open(0, 1, pair.media(chunk=8000, depth=4))
-    written = [write_if_room(fd, bytes(8000)) for _ in range(8)]
-    assert written == [8000] * 4 + [None] * 4 or written == [8000] * 5 + [None] * 3
-
-
-def write_if_room(fd: int, block: bytes) -> int | None:
-    try:
-        return os.write(fd, block)
-    except BlockingIOError:
-        return None
 
 
 def test_media_come_back_as_they_really_are(backend: KernelBackend, pair: Pair) -> None:
@@ -103,7 +85,7 @@ def test_gain_changes_what_is_received_by_the_laws_table(pair: Pair) -> None:
     peer = pair.open(1, 1)
     table = gain_table(pair.media().law, 6.0)
     assert dahdi_channel.getgains(loud) == (table, table)
-    block = bytes(range(CHUNK))
+    block = bytes(range(200)) * 4
     for _ in range(4):
         os.write(peer, block)
     received = b""
@@ -136,24 +118,6 @@ def test_an_unknown_canceller_is_unsupported() -> None:
     backend.close()
 
 
-def test_frames_cross_a_channel_in_hdlc_mode(pair: Pair) -> None:
-    media = pair.media(mode=Mode.HDLC)
-    left, right = pair.open(0, 3, media), pair.open(1, 3, media)
-    frame = bytes(range(64))
-    received = b""
-    poller = select.poll()
-    poller.register(right, select.POLLIN | select.POLLPRI)
-    for _ in range(50):  # a receiver that is not in step yet loses what comes at once
-        os.write(left, frame + b"\0\0")
-        ready = poller.poll(200)
-        if ready and ready[0][1] & select.POLLPRI:
-            pair.backend.drain_channel(right)
-        elif ready:
-            received = os.read(right, 2048)
-            break
-    assert received[:-2] == frame
-
-
 def test_a_channel_that_is_not_there_or_not_configured_is_refused_by_name(backend: KernelBackend, pair: Pair) -> None:
     last = pair.kind.timeslots[-1]
     with pytest.raises(Unsupported, match=f"timeslot {last + 1} is none of 1-{last}"):
@@ -174,7 +138,7 @@ def test_the_kernel_says_its_version_and_what_a_channel_is(pair: Pair) -> None:
         assert dahdi.getversion(control).version.startswith("2.")
         channo = dahdi_channel.channo(fd)
         params = dahdi.get_params(control, channo)
-        assert (params.position, params.law) == (2, line_config(pair.kind).law)
+        assert (params.position, params.law) == (2, usual_line(pair.kind).law)
         assert params.signalling == dahdi.Signalling.CLEAR
     finally:
         os.close(control)
@@ -183,7 +147,7 @@ def test_the_kernel_says_its_version_and_what_a_channel_is(pair: Pair) -> None:
 def test_a_channel_loops_back_what_it_receives(pair: Pair) -> None:
     near, far = pair.open(0, 1), pair.open(1, 1)
     dahdi_channel.loopback(far, True)
-    block = bytes(range(CHUNK))
+    block = bytes(range(200)) * 4
     received = b""
     for _ in range(8):
         os.write(near, block)

@@ -14,13 +14,14 @@ from dahdi_py.core.config import Dynamic
 from dahdi_py.core.terms import Alarms, Framing, Law, LineType, Timeslot
 from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
 from dahdi_py.ffi import dahdi
-from tests.kernel.lines import MakePair, Pair, exchange, line_config
+from tests.backends.contract import usual_line
+from tests.kernel.lines import MakePair, Pair, exchange
 
 SETTINGS = ["framing", "coding", "build_out", "timing", "law"]
 
 
 def test_a_new_span_is_created_once_and_then_left_alone(backend: KernelBackend) -> None:
-    config = line_config(LineType.T1)
+    config = usual_line(LineType.T1)
     assert list(backend.configure("loc/9:0", config)) == ["created", *SETTINGS, "channels"]
     assert list(backend.configure("loc/9:0", config)) == []
     backend.destroy("loc/9:0")
@@ -100,19 +101,23 @@ KernelBackend("other").startup(sys.argv[1])
 """
 
 
-def test_a_span_of_another_size_is_made_again(make_pair: MakePair) -> None:
+def test_a_span_of_another_size_is_not_made_again_but_refused(make_pair: MakePair) -> None:
     pair = make_pair(LineType.T1)
     port = pair.ports[0]
-    fd = pair.open(0, 1)
-    bigger = KernelBackend("bigger", [Dynamic(driver="loc", address=port.partition("/")[2], channels=31)])
     pair.backend.close()
-    config = LineConfig(LineType.E1, bchannels=(Timeslot(31),))
-    with pytest.raises(DeviceBusy, match="DYNAMIC_DESTROY"):
-        bigger.configure(port, config)
-    pair.close(fd)
-    assert list(bigger.configure(port, config)) == ["created", "channels"]
-    assert [(span.type, span.timeslots) for span in bigger.spans() if span.port == port] == [(LineType.E1, 31)]
-    bigger.close()
+    wider = KernelBackend("wider", [Dynamic(driver="loc", address=port.partition("/")[2], channels=31)])
+    with pytest.raises(Unsupported, match="it exists with 24 channels, not 31: destroy it first"):
+        wider.configure(port, usual_line(LineType.E1))
+    wider.close()
+
+
+def test_a_span_has_the_channels_that_the_card_says(backend: KernelBackend) -> None:
+    small = KernelBackend("small", [Dynamic(driver="loc", address="9:0", channels=5)])
+    config = LineConfig(LineType.E1, bchannels=(Timeslot(1), Timeslot(5)))
+    assert list(small.configure("loc/9:0", config)) == ["created", "channels"]
+    assert [(span.type, span.timeslots) for span in small.spans()] == [(None, 5)]
+    small.destroy("loc/9:0")
+    small.close()
 
 
 def test_a_span_is_reached_by_number_and_by_place_too(pair: Pair) -> None:

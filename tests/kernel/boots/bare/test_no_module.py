@@ -8,12 +8,12 @@ import pytest
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import LineType, Timeslot
 from dahdi_py.errors import DeviceGone
-from tests.kernel.lines import line_config
+from tests.backends.contract import usual_line
 
 
 def test_without_the_module_every_operation_says_what_to_do_and_with_it_all_work() -> None:
     backend = KernelBackend("card")
-    config = line_config(LineType.T1)
+    config = usual_line(LineType.T1)
     for operation in (
         backend.spans,
         lambda: backend.configure("loc/1:0", config),

@@ -12,7 +12,8 @@ from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import LineType, Timeslot
 from dahdi_py.errors import DeviceGone
 from dahdi_py.ffi import dahdi
-from tests.kernel.lines import MakePair, exchange, line_config
+from tests.backends.contract import usual_line
+from tests.kernel.lines import MakePair, exchange
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +23,8 @@ def unassigning_module() -> None:
 
 
 def test_a_span_made_here_is_given_a_number(backend: KernelBackend, make_pair: MakePair) -> None:
-    assert list(backend.configure("loc/9:0", line_config(LineType.T1)))[:2] == ["created", "assigned"]
-    assert backend.configure("loc/9:0", line_config(LineType.T1)) == []
+    assert list(backend.configure("loc/9:0", usual_line(LineType.T1)))[:2] == ["created", "assigned"]
+    assert backend.configure("loc/9:0", usual_line(LineType.T1)) == []
     backend.destroy("loc/9:0")
     pair = make_pair(LineType.E1)
     exchange([(pair.open(0, 1), pair.open(1, 1))], seconds=0.2)
@@ -37,7 +38,7 @@ def test_a_span_that_waits_for_a_number_is_listed_without_one_and_then_adopted(b
     assert waiting == [("loc/9:0", None, None, 0)]
     with pytest.raises(DeviceGone, match="nobody has given the span a number; configure does"):
         backend.status("loc/9:0")
-    assert backend.configure("loc/9:0", line_config(LineType.T1))[0] == "assigned"
+    assert backend.configure("loc/9:0", usual_line(LineType.T1))[0] == "assigned"
     fd = backend.open_dchannel("loc/9:0", Timeslot(24))
     os.close(fd)
     backend.destroy("loc/9:0")
@@ -60,11 +61,10 @@ import os
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import LineType
 from dahdi_py.errors import DevicePermission
-from tests.kernel.lines import line_config
 os.setgid(65534)
 os.setuid(65534)
 try:
-    KernelBackend("card").configure("loc/9:0", line_config(LineType.T1))
+    KernelBackend("card").configure("loc/9:0", usual_line(LineType.T1))
 except DevicePermission as error:
     print(error)
 """

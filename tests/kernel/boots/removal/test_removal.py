@@ -13,7 +13,7 @@ from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import Alarms, LineType
 from dahdi_py.errors import DeviceGone
 from dahdi_py.ffi.libpri_events import Answered, Gone
-from tests.kernel.lines import Dchannels, MakePair, exchange, readable
+from tests.kernel.lines import CHUNK, Dchannels, MakePair, exchange, readable
 
 
 @pytest.mark.timeout(180)
@@ -41,7 +41,7 @@ def test_a_span_pulled_out_with_calls_up_is_absent_and_its_peer_red(
         exchange(quiet, seconds=0.3)
     removal.result()
     with pytest.raises(OSError, match="No such device"):
-        os.read(lost[0], 160)
+        os.read(lost[0], CHUNK)
     assert backend.drain_channel(lost[0]) == ["removed"]
 
     seen: list[BackendEvent] = []
