@@ -42,6 +42,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/docs",
         "tests/bench",
         "tests/system",
+        "tests/service",
     ),
     "fuzz": ("tests/fuzz",),
     "packaging": ("tests/repository",),
@@ -125,11 +126,19 @@ def types(result: Result) -> None:
     steps(result, commands)
 
 
+def includes(source: str) -> list[str]:
+    """A C file sees its own folder; a test program also the parts it tests."""
+    folders = [Path(source).parent]
+    if source.startswith("tests/"):
+        folders += sorted(path for path in (ROOT / "native").iterdir() if path.is_dir())
+    return [f"-I{folder}" for folder in folders]
+
+
 def native(result: Result) -> None:
     """C warnings are errors for two compilers; the tests of the C parts pass under the sanitizers."""
     strict = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
     commands = {
-        f"{compiler} {source}": [compiler, *strict, f"-I{Path(source).parent}", source]
+        f"{compiler} {source}": [compiler, *strict, *includes(source), source]
         for compiler in ("gcc", "clang")
         for source in c_sources("*.c")
     }

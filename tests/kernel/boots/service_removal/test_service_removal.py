@@ -16,27 +16,32 @@ from tests.service.talk import Talk
 
 @pytest.mark.timeout(220)
 def test_a_span_pulled_out_takes_its_own_calls_and_no_others(tmp_path: Path) -> None:
-    with running(tmp_path, configuration()) as service, service.client() as client, Follower(service) as events:
-        with Core(service, ("e1-user", "t1-user")) as caller, Core(service, ("e1-network", "t1-network")) as callee:
-            doomed = [converse(caller, callee, events, "e1-user") for _ in range(3)]
-            bystander = converse(caller, callee, events, "t1-user")
-            with Talk([bystander.fds]) as talk:
-                talk.goes_on()
-                pull_out("loc/1:0")
-                for call in doomed:
-                    ended = events.wait("call.ended", call.placed)
-                    assert (ended.data["cause"], ended.data["cleared_by"]) == (27, "line")
-                    call.close()
-                talk.goes_on()
-                until("the span is absent", lambda: client.span("e1-user").state == "absent", service.log)
-                assert client.span("t1-user").state == "ok"
-                assert any(alarm.subject == "e1-user" for alarm in client.alarms())
-                until("the span is back by itself", lambda: client.span("e1-user").dchannel == "up", service.log)
-                talk.goes_on()
-            back = converse(caller, callee, events, "e1-user")
-            with Talk([back.fds]) as talk:
-                talk.goes_on()
-            for call in (back, bystander):
-                caller.client.hangup(call.placed)
-                events.wait("call.ended", call.offered)
+    with (
+        running(tmp_path, configuration()) as service,
+        service.client() as client,
+        Follower(service) as events,
+        Core(service, ("e1-user", "t1-user")) as caller,
+        Core(service, ("e1-network", "t1-network")) as callee,
+    ):
+        doomed = [converse(caller, callee, events, "e1-user") for _ in range(3)]
+        bystander = converse(caller, callee, events, "t1-user")
+        with Talk([bystander.fds]) as talk:
+            talk.goes_on()
+            pull_out("loc/1:0")
+            for call in doomed:
+                ended = events.wait("call.ended", call.placed)
+                assert (ended.data["cause"], ended.data["cleared_by"]) == (27, "line")
                 call.close()
+            talk.goes_on()
+            until("the span is absent", lambda: client.span("e1-user").state == "absent", service.log)
+            assert client.span("t1-user").state == "ok"
+            assert any(alarm.subject == "e1-user" for alarm in client.alarms())
+            until("the span is back by itself", lambda: client.span("e1-user").dchannel == "up", service.log)
+            talk.goes_on()
+        back = converse(caller, callee, events, "e1-user")
+        with Talk([back.fds]) as talk:
+            talk.goes_on()
+        for call in (back, bystander):
+            caller.client.hangup(call.placed)
+            events.wait("call.ended", call.offered)
+            call.close()

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Audio on calls: octets cross pairs of B-channel descriptors both ways, each checked for order and completeness."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import select
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+CHUNK = 160
+PATIENCE_S = 60.0
+_EVENT_PENDING = 500
+"""ELAST of the kernel's driver: read and write fail until the line host has taken the event off."""
+_IDLE = frozenset((0xD5, 0xFF))
+"""What a line carries while nobody writes. Source: G.711. Never part of what we send, so never taken for it."""
+_PATTERN_OCTETS = 65_536
+
+
+def _pattern(seed: int) -> bytes:
+    """Octets that repeat only after a long while and hold no idle octet."""
+    source = random.Random(seed)
+    values = [octet for octet in range(256) if octet not in _IDLE]
+    return bytes(source.choices(values, k=_PATTERN_OCTETS))
+
+
+@dataclass
+class _End:
+    """One descriptor: what it sends, and how much of what the other end sends has come."""
+
+    fd: int
+    sends: bytes
+    hears: bytes
+    written: int = 0
+    heard: int = 0
+    wrong: str = ""
+
+    def write(self) -> None:
+        at = self.written % _PATTERN_OCTETS
+        self.written += os.write(self.fd, (self.sends + self.sends[:CHUNK])[at : at + CHUNK])
+
+    def read(self) -> None:
+        block = os.read(self.fd, CHUNK)
+        said = block.translate(None, bytes(_IDLE))
+        at = self.heard % _PATTERN_OCTETS
+        expected = (self.hears[at:] + self.hears)[: len(said)]
+        if said != expected and not self.wrong:
+            self.wrong = f"after {self.heard} octets: {said[:16].hex()} instead of {expected[:16].hex()}"
+        self.heard += len(said)
+
+
+@dataclass
+class Talk:
+    """A thread that keeps both ends of every pair of descriptors talking until the end of the block.
+
+    Ours is a copy of each descriptor. What is heard must be what was said, from its first octet on, without a gap.
+    """
+
+    pairs: Iterable[tuple[int, int]]
+    _ends: dict[int, _End] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        for seed, (left, right) in enumerate(self.pairs):
+            one, other = _pattern(2 * seed), _pattern(2 * seed + 1)
+            a, b = os.dup(left), os.dup(right)
+            self._ends[a], self._ends[b] = _End(a, one, other), _End(b, other, one)
+        self._thread = threading.Thread(target=self._run, name="talk")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for fd in self._ends:
+            os.close(fd)
+
+    def _run(self) -> None:
+        poller = select.epoll()
+        for fd in self._ends:
+            poller.register(fd, select.EPOLLIN | select.EPOLLOUT)
+        gone: set[int] = set()
+        while not self._stop.is_set():
+            ready = poller.poll(0.05)
+            for fd, what in ready:
+                if what & (select.EPOLLHUP | select.EPOLLERR) and fd not in gone:
+                    gone.add(fd)
+                    poller.unregister(fd)
+                elif fd not in gone:
+                    self._move(self._ends[fd], what)
+            self._stop.wait(0.004)
+        poller.close()
+
+    @staticmethod
+    def _move(end: _End, what: int) -> None:
+        try:
+            if what & select.EPOLLIN:
+                end.read()
+            if what & select.EPOLLOUT:
+                end.write()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if error.errno != _EVENT_PENDING:
+                end.wrong = end.wrong or str(error)
+
+    def goes_on(self, octets: int = 4000) -> None:
+        """From now on every end hears so many octets more, and heard nothing wrong so far."""
+        goal = {fd: end.heard + octets for fd, end in self._ends.items()}
+        limit = time.monotonic() + PATIENCE_S
+        while any(self._ends[fd].heard < goal[fd] for fd in goal):
+            wrong = [f"descriptor {fd}: {end.wrong}" for fd, end in self._ends.items() if end.wrong]
+            assert not wrong, wrong[0]
+            late = sum(self._ends[fd].heard < goal[fd] for fd in goal)
+            assert time.monotonic() < limit, f"{late} of {len(goal)} ends did not hear {octets} octets in time"
+            self._stop.wait(0.02)
+        wrong = [f"descriptor {fd}: {end.wrong}" for fd, end in self._ends.items() if end.wrong]
+        assert not wrong, wrong[0]
+
+
+def drain(fd: int) -> None:
+    """What waits on the descriptor is read away."""
+    with contextlib.suppress(BlockingIOError):
+        while os.read(fd, CHUNK):
+            pass
