@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -314,7 +314,7 @@ class AsyncClient:
 
     async def events(
         self, *, kinds: Sequence[str] = (), span: str = "", call: str = "", after: Cursor | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Events that fit, from now or from a cursor, for ever; none is missed or given twice over a lost connection.
 
         Args:
@@ -338,7 +338,7 @@ class AsyncClient:
 
     async def serve(
         self, *, groups: Sequence[str] = (), numbers: Sequence[str] = (), label: str = "", priority: int = 10
-    ) -> AsyncIterator[ServeReply]:
+    ) -> AsyncGenerator[ServeReply, None]:
         """Incoming calls as they are offered, and offers as they are withdrawn, for ever.
 
         The first reply has neither: serving has begun, and so again after a lost connection.

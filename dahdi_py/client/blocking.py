@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -258,7 +258,7 @@ class Client:
 
     def serve(
         self, *, groups: Sequence[str] = (), numbers: Sequence[str] = (), label: str = "", priority: int = 10
-    ) -> Iterator[ServeReply]:
+    ) -> Generator[ServeReply, None, None]:
         """Incoming calls as they are offered, and offers as they are withdrawn; serving has begun when this returns.
 
         Args:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import NoReturn, TypeVar
@@ -90,7 +90,7 @@ class Connection:
         self._send(format_call(method, parameters, fds=len(fds)), fds)
         return self._decoded(method, self._receive(method, self._timeout), reply_type)
 
-    def stream(self, method: str, parameters: Parameters, reply_type: type[R]) -> Iterator[R]:
+    def stream(self, method: str, parameters: Parameters, reply_type: type[R]) -> Generator[R, None, None]:
         """The method's answers as they come, for ever; the first must come within the timeout.
 
         The call is made at once. The connection is the stream's alone, and closed when the iterator is.
@@ -99,7 +99,7 @@ class Connection:
         self._streaming = True
         return self._answers(method, reply_type)
 
-    def _answers(self, method: str, reply_type: type[R]) -> Iterator[R]:
+    def _answers(self, method: str, reply_type: type[R]) -> Generator[R, None, None]:
         timeout = self._timeout
         try:
             while True:

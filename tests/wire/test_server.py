@@ -74,7 +74,7 @@ def test_a_stream_goes_on_until_its_iterator_is_closed(service: Service) -> None
         assert next(stream).n == 0
         with pytest.raises(ValueError, match="carries a stream"):
             connection.call("org.dahdipy.Test.Echo", Echo(text="between"), Echoed)
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
         assert connection.closed
 
 
