@@ -37,7 +37,7 @@ bench:
 
 idl:
 	@scripts/set-up test
-	@$(PYTHON) -m dahdi_py.wire.idl --write && $(PYTHON) docs/write_api.py
+	@$(PYTHON) -m dahdi_py.wire.idl && $(PYTHON) docs/write_api.py
 
 format:
 	@scripts/set-up test
