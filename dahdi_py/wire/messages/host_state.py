@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a line host says of itself: its events with their data, and its spans, channels and calls as they are now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dahdi_py.wire.interface import Record
+from dahdi_py.wire.messages.common import Bearer, Lease, Message, Owner, Party
+
+
+class HostEvent(Record, omit_defaults=True):
+    """Something that happened in the host, kept in its outbox until committed.
+
+    Kinds and their `data` (the Structs below): span.status SpanState · dchannel.up, dchannel.down {} ·
+    call.offered Offered · call.proceeding, call.alerting, call.progress, call.answered Progressed · call.media {} ·
+    call.moved Moved · call.digits Digits · call.attempt Attempted · call.hangup HangupSeen · call.ended Ended ·
+    lease.moved Moved · lease.ended LeaseEnded · channel.state ChannelState · host.draining, host.drained {} ·
+    outbox.lost {count}.
+    """
+
+    n: int
+    utc_ns: int
+    monotonic_ns: int
+    kind: str
+    span: str = ""
+    timeslot: int = 0
+    call: str = ""
+    token: str = ""
+    data: dict[str, Any] = {}
+
+
+class ChannelState(Record, omit_defaults=True):
+    """A B-channel's state in X.731 words; `disabled` empty means operational."""
+
+    span: str
+    timeslot: int
+    administrative: str = "unlocked"
+    disabled: str = ""
+    phase: str = ""
+    token: str = ""
+    call: str = ""
+
+
+class SpanState(Record):
+    """A span as its host sees it now.
+
+    Attributes:
+        alarms: Alarm bits as received (core.terms.Alarms).
+        words: The same as operators know them.
+        dchannel: up, down, or none.
+        since_ns: UTC of the last change of alarms or D-channel.
+        counters: By name, None where the driver keeps none.
+    """
+
+    name: str
+    number: int
+    card: str
+    port: str
+    driver: str
+    description: str
+    type: str
+    framing: str | None
+    coding: str | None
+    crc4: bool | None
+    timing: int | None
+    switch_type: str
+    node: str
+    law: str
+    dchannel_timeslot: int
+    alarms: int
+    words: list[str]
+    dchannel: str
+    since_ns: int
+    dchannel_since_ns: int
+    counters: dict[str, int | None]
+    sync_source: int | None = None
+    kernel: bool = False
+
+
+class CallState(Record):
+    """A call as its host sees it now.
+
+    Attributes:
+        direction: incoming or outgoing.
+        phase: offered, setup, proceeding, alerting, active, releasing.
+        claimed: Incoming: a core has it.
+        detached: It outlives its client; the host hangs it up in time.
+    """
+
+    call: str
+    direction: str
+    phase: str
+    span: str
+    timeslot: int
+    token: str
+    called: Party
+    calling: Party
+    bearer: Bearer
+    started_ns: int
+    claimed: bool = False
+    answered_ns: int = 0
+    attempt: int = 1
+    correlation: str = ""
+    media: bool = False
+    orphaned: bool = False
+    detached: bool = False
+    owner: Owner = Owner()
+
+
+class Offered(Record, omit_defaults=True):
+    """An incoming SETUP, with everything it said."""
+
+    called: Party
+    calling: Party
+    bearer: Bearer
+    law: str
+    bchannel: int
+    exclusive: bool = False
+    redirecting: Party | None = None
+    sending_complete: bool = False
+    progress: int = 0
+    user_user: str = ""
+    keypad: str = ""
+
+
+class Progressed(Record, omit_defaults=True):
+    """A step of a call: progress indicator and cause where the message carried them; `in_band` when audio is there."""
+
+    in_band: bool = False
+    progress: int = 0
+    cause: int = 0
+    connected: Party | None = None
+
+
+class Moved(Record):
+    """The lease is now on this channel."""
+
+    span: str
+    timeslot: int
+    from_span: str
+    from_timeslot: int
+
+
+class Digits(Record):
+    """Digits received: `overlap`, `keypad`."""
+
+    digits: str
+    how: str
+
+
+class Attempted(Record):
+    """An outgoing SETUP was sent: the record's row opens (attempt 1) or gains a part."""
+
+    attempt: int
+    called: Party
+    calling: Party
+    bearer: Bearer
+    correlation: str = ""
+    owner: Owner = Owner()
+
+
+class HangupSeen(Record):
+    """The far end is clearing; in-band tones may follow until the core hangs up."""
+
+    cause: int
+    location: str
+    in_band: bool
+
+
+class Ended(Record):
+    """A call's record, whole: it stands as evidence.
+
+    Attributes:
+        cleared_by: peer, core, client_death, daemon_lost, host, line.
+        reason: Why, in words, for whatever the cause value cannot say.
+    """
+
+    direction: str
+    called: Party
+    calling: Party
+    bearer: Bearer
+    span: str
+    timeslot: int
+    attempt: int
+    cause: int
+    location: str
+    cleared_by: str
+    reason: str
+    started_ns: int
+    alerting_ns: int
+    answered_ns: int
+    ended_ns: int
+    duration_ns: int
+    messages: list[Message]
+    correlation: str = ""
+    owner: Owner = Owner()
+
+
+class LeaseEnded(Record):
+    """A lease ended without its owner's Release."""
+
+    reason: str
+
+
+class Snapshot(Record):
+    """Everything the host owns, at event `n` of start `start`."""
+
+    start: int
+    n: int
+    spans: list[SpanState]
+    channels: list[ChannelState]
+    leases: list[Lease]
+    calls: list[CallState]
