@@ -68,7 +68,7 @@ class KernelBackend:
         self._control: int | None = None
         self._known: dict[str, FoundSpan] = {}
         self._configs: dict[str, LineConfig] = {}
-        self._memories: dict[tuple[str, int], kernel_configure.Memory] = {}
+        self._memories: dict[tuple[str, int, str], kernel_configure.Memory] = {}
         self._locks: dict[str, int] = {}
         self._started: dict[str, bool] = {}
         self._absent: set[str] = set()
@@ -79,7 +79,7 @@ class KernelBackend:
     def spans(self) -> Sequence[SpanInfo]:
         """Frozen snapshots of every span the kernel has, under the port it was configured by."""
         control = self._ctl()
-        ports = {(span.device, span.local): port for port, span in self._known.items()}
+        ports = {(span.device, span.local): port for port, span in list(self._known.items())}
         result = []
         for span in kernel_sysfs.spans(self._sysfs):
             port = ports.get((span.device, span.local)) or kernel_snapshot.port_of(span)
@@ -98,7 +98,7 @@ class KernelBackend:
 
     def capabilities(self) -> frozenset[str]:
         """Dynamic spans always; the loops of the drivers whose spans are configured here."""
-        return kernel_snapshot.capabilities(self._known.values())
+        return kernel_snapshot.capabilities(list(self._known.values()))
 
     # Making it so
 
@@ -107,7 +107,8 @@ class KernelBackend:
         with self._named(port):
             self._own(port)
             span, written = kernel_ports.existing(self._ctl(), port, config, self._dynamic.get(port), self._sysfs)
-            memory = self._memories.setdefault((span.device, span.local), kernel_configure.Memory())
+            identity = (span.device, span.local, span.registered)
+            memory = self._memories.setdefault(identity, kernel_configure.Memory())
             written += kernel_configure.configure(self._ctl(), span, config, memory, force=force, sysfs=self._sysfs)
             self._known[port], self._configs[port] = span, config
             return written
@@ -155,12 +156,12 @@ class KernelBackend:
 
     def open_dchannel(self, port: str, timeslot: Timeslot) -> int:
         """A descriptor of HDLC frames with FCS; the caller owns it."""
-        with self._named(port):
+        with self._named(port, timeslot):
             return kernel_channel.open_dchannel(self._channel(port, timeslot), self._devices)
 
     def open_timeslot(self, port: str, timeslot: Timeslot, media: Media) -> tuple[int, Media]:
         """A descriptor of the timeslot's octets, and what it will really be; the caller owns it."""
-        with self._named(port):
+        with self._named(port, timeslot):
             channo = self._channel(port, timeslot)
             return kernel_channel.open_bchannel(self._ctl(), channo, media, self._canceller, self._devices)
 
@@ -221,16 +222,18 @@ class KernelBackend:
             return self._control
 
     @contextmanager
-    def _named(self, port: str) -> Iterator[None]:
-        """Errors of the device say which span and driver they are about."""
+    def _named(self, port: str, timeslot: Timeslot | None = None) -> Iterator[None]:
+        """Errors of the device say which span, timeslot and driver they are about."""
         try:
             yield
         except HardwareError as error:
             known = self._known.get(port)
-            error.fields.setdefault("span", port)
-            error.fields.setdefault("driver", known.driver if known else self.driver)
+            driver = known.driver if known else self.driver
+            about = {"span": port, "driver": driver} | ({} if timeslot is None else {"timeslot": timeslot})
+            error.fields.update({name: value for name, value in about.items() if name not in error.fields})
+            place = f"span {port}" if timeslot is None else f"span {port} timeslot {timeslot}"
             if not error.message.startswith("span "):
-                error.message = f"span {port} ({error.fields['driver']}): {error.message}"
+                error.message = f"{place} ({driver}): {error.message}"
                 error.args = (error.message,)
             raise
 

@@ -28,6 +28,7 @@ class FoundSpan:
         number: The number that ioctls use; None until it is assigned.
         kind: ``E1``, ``T1``, ``J1``, ``DYNAMIC``, ...
         driver: The kernel module, such as ``wct4xxp`` or ``dahdi_dynamic_loc``.
+        registered: When its device came; a card that was out has another time, and has forgotten its settings.
         base: Channel number of its first channel; 0 until it is assigned.
     """
 
@@ -40,6 +41,7 @@ class FoundSpan:
     driver: str
     hardware_id: str
     location: str
+    registered: str
     base: int
     channels: int
 
@@ -54,11 +56,6 @@ def spans(sysfs: Path = SYSFS) -> list[FoundSpan]:
     devices = sysfs / "bus" / "dahdi_devices" / "devices"
     found = [span for device in _listed(devices) for span in _of_device(device)]
     return sorted(found, key=lambda span: (span.number is None, span.number or 0, span.device, span.local))
-
-
-def present(number: int, sysfs: Path = SYSFS) -> bool:
-    """Whether a span has that number now."""
-    return (sysfs / "bus" / "dahdi_spans" / "devices" / f"span-{number}").exists()
 
 
 def open_channels(number: int, sysfs: Path = SYSFS) -> list[int]:
@@ -132,8 +129,9 @@ def _channels(span: Path) -> list[Path]:
 
 
 def _of_device(device: Path) -> list[FoundSpan]:
-    # Debian's module and the upstream one name this file differently.
+    # Debian's module and the upstream one name these files differently.
     kinds = _read(device / "dahdi_spantype") or _read(device / "spantype")
+    registered = _read(device / "dahdi_registration_time") or _read(device / "registration_time")
     assigned = {int(_read(span / "local_spanno") or 0): span for span in _listed(device) if span.name[:5] == "span-"}
     hardware_id = _read(device / "hardware_id")
     location = _read(device / "location")
@@ -152,6 +150,7 @@ def _of_device(device: Path) -> list[FoundSpan]:
                 driver=driver,
                 hardware_id=hardware_id,
                 location=location,
+                registered=registered,
                 base=int(_read(span / "basechan") or 0) if span else 0,
                 channels=int(_read(span / "channels") or 0) if span else 0,
             )
