@@ -50,10 +50,10 @@ def _alloc_rows(repetitions: int, *, journal: bool) -> Iterator[Row]:
         floor, service = (getattr(sample, f"{percentile}_us") for sample in (one.floor, one.service))
         what = f"allocate + release, one at a time, {percentile}, {on}"
         yield Row(what, f"{floor:.0f} us", f"{service:.0f} us", service / floor, gate(limit))
-    for figure, limit in ((deep, gate(0.35)), (wide, None)):
+    for figure, least in ((deep, gate(0.35)), (wide, None)):
         floor, service = figure.floor.rate, figure.service.rate
         what = f"allocate + release, {figure.shape.name}, {on}"
-        yield Row(what, f"{floor:.0f}/s", f"{service:.0f}/s", service / floor, limit, at_least=True)
+        yield Row(what, f"{floor:.0f}/s", f"{service:.0f}/s", service / floor, least, at_least=True)
 
 
 def _call_rows(repetitions: int) -> Iterator[Row]:
