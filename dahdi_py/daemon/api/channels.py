@@ -118,8 +118,8 @@ class ChannelsApi:
         """Another copy of a leased channel's descriptor."""
         client: Client = request.peer.data
         link = self._control.link_of(wants.token)
-        lease = self._inventory.leases.get(wants.token)
-        if not client.trusted and lease is not None and self._inventory.spans[lease.span].kernel:
+        lease = self._known(wants.token)
+        if not client.trusted and self._inventory.spans[lease.span].kernel:
             raise untrusted(lease.span)
 
         def opened(reply: host.OpenReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
@@ -141,14 +141,13 @@ class ChannelsApi:
         """The lease ends; a call on it is cleared."""
         check_cause(wants.cause)
         link = self._control.link_of(wants.token)
-        lease = self._inventory.leases.get(wants.token)
+        lease = self._known(wants.token)
 
         def released(reply: Empty | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
             if error is not None:
                 request.fail(error)
                 return
-            if lease is not None:
-                self._control.owners.released(lease)
+            self._control.owners.released(lease)
             request.reply(_DONE)
 
         link.call(
@@ -160,9 +159,7 @@ class ChannelsApi:
         client: Client = request.peer.data
         check_label(wants.label)
         link = self._control.link_of(wants.token)
-        lease = self._inventory.leases.get(wants.token)
-        if lease is None:
-            raise StaleToken(f"the lease {wants.token!r} has ended, or never was one", token=wants.token)
+        lease = self._known(wants.token)
         if lease.client is not None and lease.client is not client:
             raise NotOwner(
                 f"the lease {wants.token} is held by process {lease.client.pid}, whose connection is open: "
@@ -180,6 +177,12 @@ class ChannelsApi:
                 self._control.owners.release_token(lease.token, client)
 
         link.call("org.dahdipy.Host.Assign", host.AssignRequest(token=wants.token, owner=owner), Empty, assigned)
+
+    def _known(self, token: str) -> Lease:
+        lease = self._inventory.leases.get(token)
+        if lease is None:
+            raise StaleToken(f"the lease {token!r} has ended, or never was one", token=token)
+        return lease
 
     def _reclaimed(self, request: Request, client: Client, owner: host.OwnerRequest, lease: Lease) -> None:
         if lease.token not in self._inventory.leases:

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from dahdi_py.core.config import Access
+from dahdi_py.daemon.api import access
+from dahdi_py.errors import ConfigError, RoleMissing
+from dahdi_py.wire.blocking import Connection
+from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.messages import channels, spans
+from dahdi_py.wire.messages.daemon import Status
+from tests.daemon.conftest import StartDaemon, StartHost
+from tests.daemon.process import DaemonProcess
+from tests.daemon.scripted_host import ScriptedHost
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+ASK = """
+import json, socket, sys
+sock = socket.socket(socket.AF_UNIX)
+sock.connect(sys.argv[1])
+for method, parameters in json.loads(sys.argv[2]):
+    sock.sendall(json.dumps({"method": method, "parameters": parameters}).encode() + b"\\0")
+    answer = b""
+    while not answer.endswith(b"\\0"):
+        answer += sock.recv(65536)
+    print(answer[:-1].decode())
+"""
+
+
+Asked = tuple[str, dict[str, object]]
+
+
+def ask_as_nobody(path: str, *asked: Asked) -> list[dict[str, object]]:
+    """What another user of the machine gets."""
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", ASK, path, json.dumps(asked)], user=NOBODY, group=NOBODY, extra_groups=[],
+        capture_output=True, text=True, check=True, timeout=30, cwd="/",
+    )  # fmt: skip
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_view_socket_only_shows(daemon: DaemonProcess) -> None:
+    with Connection(daemon.run / "view.sock") as viewer:
+        assert viewer.call("org.dahdipy.Spans.List", Empty(), spans.SpanList).spans
+        assert viewer.call("org.dahdipy.Daemon.Status", Empty(), Status).roles == ["view"]
+        with pytest.raises(RoleMissing, match="control socket") as caught:
+            viewer.call("org.dahdipy.Channels.Allocate", channels.AllocateRequest(group="both"), Empty)
+        assert (caught.value.fields["role"], caught.value.fields["setting"]) == ("core", "access.core")
+
+
+@as_root
+def test_a_stranger_may_nothing_and_is_told_which_setting(daemon: DaemonProcess) -> None:
+    daemon.run.chmod(0o755)
+    (seen,) = ask_as_nobody(str(daemon.socket), ("org.dahdipy.Spans.List", {}))
+    assert seen["error"] == "org.dahdipy.RoleMissing"
+    said = seen["parameters"]
+    assert isinstance(said, dict)
+    assert said["setting"] == "access.view"
+    assert "uid 65534" in str(said["message"])
+
+
+@as_root
+def test_a_core_by_uid_may_carry_calls_but_not_stop_the_daemon(host: ScriptedHost, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(access=f"core = [{NOBODY}]")
+    daemon.run.chmod(0o755)
+    allocated, stopped = ask_as_nobody(
+        str(daemon.socket),
+        ("org.dahdipy.Channels.Allocate", {"group": "east", "open": False}),
+        ("org.dahdipy.Daemon.Stop", {}),
+    )
+    assert "parameters" in allocated
+    assert "error" not in allocated
+    assert stopped["error"] == "org.dahdipy.RoleMissing"
+
+
+@as_root
+def test_kernel_descriptors_are_for_the_trusted(start_host: StartHost, start_daemon: StartDaemon) -> None:
+    host = start_host(kernel=True)
+    daemon = start_daemon(access=f"core = [{NOBODY}]")
+    daemon.run.chmod(0o755)
+    wants: Asked = ("org.dahdipy.Channels.Allocate", {"group": "east"})
+    reserve: Asked = ("org.dahdipy.Channels.Allocate", {"group": "east", "open": False})
+    with daemon.client() as root:
+        take: Asked = ("org.dahdipy.Channels.Open", {"token": root.allocate(span="east").token})
+        refused, reserved, opened = ask_as_nobody(str(daemon.socket), wants, reserve, take)
+    assert "error" not in reserved
+    for one in (refused, opened):
+        assert one["error"] == "org.dahdipy.UntrustedMedia"
+        assert "access.trusted_media" in str(one["parameters"])
+    assert host.nothing_asked("Open")
+    daemon.stop()
+    daemon.config.write_text(daemon.config.read_text().replace("[access]", f"[access]\ntrusted_media = [{NOBODY}]"))
+    daemon.start()
+    (granted,) = ask_as_nobody(str(daemon.socket), wants)
+    assert granted["fds"] == 1
+
+
+def test_names_become_numbers_and_unknown_ones_are_named() -> None:
+    policy = access.policy(Access(core=["root", "7"], view=["@root", "@12"], trusted_media=["root"]))
+    assert {0, 7} <= policy.users["core"]
+    assert policy.groups["view"] == {0, 12}
+    assert os.geteuid() in policy.users["operate"]
+    for wrong, where in ((Access(core=["no-such-user"]), "access.core"), (Access(tech=["@no-such"]), "access.tech")):
+        with pytest.raises(ConfigError, match=where):
+            access.policy(wrong)
+
+
+def test_bad_input_hurts_only_who_sends_it(daemon: DaemonProcess) -> None:
+    with daemon.client() as good:
+        lease = good.allocate(span="east")
+        for rubbish in (
+            b"\0", b"{}\0", b"[]\0", b'{"method":1}\0', b'{"method":"org.dahdipy.Spans.List","parameters":[]}\0',
+            b'{"method":"org.dahdipy.Channels.Allocate","parameters":{"timeslot":"x"}}\0', b"\xff\xfe\0",
+            b'{"method":"org.dahdipy.Nothing.Here"}\0', b'{"method":"' + b"a" * 70_000, b"{" * 5000 + b"\0",
+            b'{"method":"org.dahdipy.Calls.Place","parameters":{"called":{"number":"1","digits":"2"}}}\0',
+        ):  # fmt: skip
+            with socket.socket(socket.AF_UNIX) as bad:
+                bad.settimeout(10)
+                bad.connect(str(daemon.socket))
+                bad.sendall(rubbish)
+                assert b'"error"' in bad.recv(65536)
+        assert good.status().clients == 1
+        good.release(lease.token)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("[[spans]]\nname = 1\n", "spans[0].name"),
+        ("[service]\nsupervisr = 'daemon'\n", "did you mean 'supervisor'"),
+        ("[[hosts]\n", "no TOML file"),
+        ("[access]\ncore = ['no-such-user']\n", "no user 'no-such-user'"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line_with_file_and_place(daemon: DaemonProcess, lines: str, says: str) -> None:
+    wrong = daemon.run / "wrong.toml"
+    wrong.write_text(lines)
+    command = [sys.executable, "-m", "dahdi_py.cli", "daemon", "run", "--config", str(wrong)]
+    run = daemon.run / "other"
+    done = subprocess.run(
+        [*command, "--run-directory", str(run)], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
