@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from dahdi_py.errors import NotFound
+from dahdi_py.wire.framing import format_call
+from dahdi_py.wire.messages.common import Cursor
+from dahdi_py.wire.messages.events import MonitorRequest
+from tests.daemon.conftest import StartDaemon
+from tests.daemon.process import DaemonProcess, Listener, eventually
+from tests.daemon.scripted_host import ScriptedHost
+
+
+def busy(host: ScriptedHost, count: int) -> None:
+    for number in range(count):
+        host.say("call.digits", None, span="east", call=f"c{number}")
+
+
+def test_filters_choose_and_nothing_is_out_of_order(daemon: DaemonProcess, host: ScriptedHost) -> None:
+    everything = Listener(daemon.socket)
+    one = Listener(daemon.socket, call="c2")
+    kinds = Listener(daemon.socket, kinds=["dchannel.", "call.ended"])
+    busy(host, 5)
+    host.say("dchannel.down", span="east")
+    host.say("dchannel.down", span="west")
+    kinds.wait("dchannel.down", span="west")
+    everything.wait("dchannel.down", span="west")
+    assert [event.n for event in everything.events] == sorted(event.n for event in everything.events)
+    assert len(everything.events) == 7
+    assert [event.call for event in one.events] == ["c2"]
+    assert kinds.kinds() == ["dchannel.down", "dchannel.down"]
+    for listener in (everything, one, kinds):
+        listener.close()
+
+
+@pytest.mark.parametrize("journal", ["journal = true", "journal = false"])
+def test_a_subscriber_resumes_where_it_was(host: ScriptedHost, start_daemon: StartDaemon, journal: str) -> None:
+    daemon = start_daemon(service=journal)
+    host.asked("Ready")
+    first = Listener(daemon.socket, kinds=["call."])
+    busy(host, 20)
+    first.wait("call.digits", call="c19")
+    first.close()
+    middle = first.events[9]
+    busy(host, 1500)
+    second = Listener(daemon.socket, after=Cursor(epoch=middle.epoch, n=middle.n), kinds=["call."])
+    second.wait("call.digits", call="c1499")
+    calls = [event.call for event in second.events]
+    assert calls == [f"c{number}" for number in range(10, 20)] + [f"c{number}" for number in range(1500)]
+    second.close()
+
+
+def test_older_events_come_from_the_disk_page_by_page(daemon: DaemonProcess, host: ScriptedHost) -> None:
+    start = Listener(daemon.socket)
+    cursor = start.cursor
+    start.close()
+    busy(host, 6000)
+    later = Listener(daemon.socket, after=cursor, kinds=["call."])
+    eventually(lambda: len(later.events) == 6000, f"{len(later.events)} of 6000")
+    assert [event.call for event in later.events] == [f"c{number}" for number in range(6000)]
+    everything = Listener(daemon.socket, after=Cursor(epoch=0, n=0))
+    eventually(lambda: len(everything.events) >= 6000)
+    assert "gap" not in everything.kinds()
+    later.close()
+    everything.close()
+
+
+@pytest.mark.parametrize("after", [(5, 7), (2**40, 1)])
+def test_a_cursor_nobody_knows_gets_a_gap_with_the_state(
+    daemon: DaemonProcess, host: ScriptedHost, after: tuple[int, int]
+) -> None:
+    listener = Listener(daemon.socket, after=Cursor(epoch=after[0], n=after[1]), kinds=["dchannel."])
+    gap = listener.wait("gap")
+    assert gap.data["after"] == {"epoch": after[0], "n": after[1]}
+    assert [span["name"] for span in gap.data["spans"]] == ["east", "west"]
+    host.say("dchannel.down", span="east")
+    listener.wait("dchannel.down")
+    listener.close()
+
+
+def test_without_a_journal_nothing_is_written(host: ScriptedHost, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(service="journal = false")
+    with daemon.client() as client:
+        client.release(client.allocate(span="east").token)
+        assert not client.status().journal
+        with pytest.raises(NotFound, match=r"service\.journal"):
+            client.history()
+        before = Listener(daemon.socket)
+        client.release(client.allocate(span="east").token)
+        before.wait("channel.released")
+        assert before.kinds() == ["channel.allocated", "channel.released"]
+        before.close()
+    assert not (daemon.run / "state").exists()
+
+
+def test_who_does_not_read_is_cut_off_and_slows_nobody(daemon: DaemonProcess, host: ScriptedHost) -> None:
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.connect(str(daemon.socket))
+    deaf.sendall(format_call("org.dahdipy.Events.Monitor", MonitorRequest(), more=True))
+    listener = Listener(daemon.socket, kinds=["dchannel."])
+    text = "x" * 4000
+    for number in range(4000):
+        host.say("call.digits", None, span="east", call=f"{number}{text}")
+    host.say("dchannel.down", span="east")
+    listener.wait("dchannel.down")
+    deaf.settimeout(10)
+    octets = 0
+    while chunk := deaf.recv(1 << 20):
+        octets += len(chunk)
+    assert 0 < octets < 4000 * 4000
+    with daemon.client() as client:
+        assert client.status().clients == 2
+    deaf.close()
+    listener.close()
