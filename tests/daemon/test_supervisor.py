@@ -53,8 +53,11 @@ class Supervised:
         self.path.unlink(missing_ok=True)
         self.exited.set()
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        self.process.stop()
         self.process.kill(signal.SIGKILL)
+        if self.process.pid:
+            await self.process.gone
         self.process.close()
         for sock in self.held:
             sock.close()
@@ -89,7 +92,7 @@ def test_what_dies_is_started_again_and_what_runs_is_left(run_dir: Path) -> None
         assert supervised.process.pid != first
         assert supervised.process.restarts == 1
         assert supervised.process.problem == ""
-        supervised.close()
+        await supervised.close()
 
     run(scenario, run_dir)
 
@@ -105,7 +108,7 @@ def test_a_running_process_is_adopted_and_its_end_seen(run_dir: Path) -> None:
         other.kill()
         other.wait()
         await supervised.exited.wait()
-        supervised.close()
+        await supervised.close()
 
     run(scenario, run_dir)
 
@@ -129,7 +132,7 @@ def test_what_cannot_run_says_why_and_is_tried_ever_slower(run_dir: Path, comman
                 supervised.exited.clear()
                 assert says in supervised.process.problem
             assert supervised.process.restarts >= 2
-        supervised.close()
+        await supervised.close()
 
     run(scenario, run_dir)
 
@@ -148,7 +151,7 @@ def test_a_log_stays_small(run_dir: Path) -> None:
         assert len(text) < LOG_OCTETS // 2
         assert text.endswith(b"line 59999 of a process that talks a lot\nthe newest\n")
         assert text.startswith(b"line ")
-        supervised.close()
+        await supervised.close()
 
     run(scenario, run_dir)
 
