@@ -150,7 +150,7 @@ class Channels:
         return self.leases.reserve(channel, owner, exclusive=exclusive, call=call)
 
     def reserve_open(
-        self, choose: Callable[[], BChannel], owner: Any, exclusive: bool, media: Media | None
+        self, choose: Callable[[], BChannel], owner: Any, exclusive: bool, media: Callable[[SpanLine], Media]
     ) -> tuple[Lease, int, Media]:
         """A channel that `choose` gives is leased and open; one that another process holds is passed over.
 
@@ -166,7 +166,7 @@ class Channels:
             first = first or channel
             lease = self.reserve(channel, owner, exclusive=exclusive)
             try:
-                return lease, *self.open(lease, media)
+                return lease, *self.open(lease, media(channel.line))
             except DeviceBusy:
                 self.end(lease)
             except HardwareError:

@@ -160,7 +160,7 @@ class Control:
             request.reply(messages.ReserveReply(token=lease.token, **_place(lease)))
             return
         lease, fd, media = channels.reserve_open(
-            choose, parameters.owner, parameters.exclusive, self._media(parameters.media, choose)
+            choose, parameters.owner, parameters.exclusive, lambda line: _wanted(parameters.media, line.default_media())
         )
         request.reply(
             messages.ReserveReply(token=lease.token, media=_told(media), fd=0, **_place(lease)),
@@ -175,16 +175,12 @@ class Control:
             raise InvalidParameter("spans: a timeslot needs its one span", parameter="spans")
         return lambda: channels.channel(parameters.spans[0], parameters.timeslot)
 
-    def _media(self, asked: MediaRequest | None, choose: Callable[[], BChannel]) -> base.Media | None:
-        return None if asked is None else _wanted(asked, choose().line.default_media())
-
     def _open(self, request: Request, parameters: messages.OpenRequest) -> None:
         if request.peer is not self._controller:
             raise self._stranger()
         lease = self._host.channels.leases.find(parameters.token)
         line = cast(BChannel, lease.channel).line
-        asked = _wanted(parameters.media, line.default_media()) if parameters.media else None
-        fd, media = self._host.channels.open(lease, asked)
+        fd, media = self._host.channels.open(lease, _wanted(parameters.media, line.default_media()))
         request.reply(messages.OpenReply(media=_told(media), **_place(lease)), fds=(fd,), close_fds=False)
 
     def _release(self, parameters: messages.ReleaseRequest) -> None:
@@ -248,12 +244,14 @@ def _place(lease: Lease) -> dict[str, Any]:
     return {"span": lease.channel.span.name, "timeslot": int(lease.channel.timeslot)}
 
 
-def _wanted(asked: MediaRequest, default: base.Media) -> base.Media:
+def _wanted(asked: MediaRequest | None, default: base.Media) -> base.Media:
     """A client's wish over the span's default.
 
     Raises:
         InvalidParameter: A word or number is none of what there is.
     """
+    if asked is None:
+        return default
     try:
         law = Law(asked.law) if asked.law else default.law
         mode = Mode(asked.mode)

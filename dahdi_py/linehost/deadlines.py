@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from typing import Generic, Protocol, TypeVar
 
 TICK_S = 0.05
@@ -24,12 +25,16 @@ class Deadlines(Generic[Item]):
 
     An item's `slot` belongs to this object: 0 while it waits for nothing.
 
+    Attributes:
+        earliest: No deadline passes before this (s, monotonic); infinity while nothing waits.
+
     Synchronization: one thread.
     """
 
     def __init__(self) -> None:
         self._slots: dict[int, set[Item]] = {}
         self._order: list[int] = []
+        self.earliest = math.inf
 
     def set(self, item: Item, deadline: float | None) -> None:
         """The item waits until `deadline` (s, monotonic), or for nothing."""
@@ -45,19 +50,16 @@ class Deadlines(Generic[Item]):
         if waiting is None:
             waiting = self._slots[slot] = set()
             heapq.heappush(self._order, slot)
+            self.earliest = self._order[0] * TICK_S
         waiting.add(item)
 
     def expired(self, now: float) -> list[Item]:
         """The items whose deadline has passed, in the order of their ticks; they wait for nothing any more."""
         due: list[Item] = []
-        while self._order and self._order[0] * TICK_S <= now:
-            for item in self._slots.pop(heapq.heappop(self._order)):
+        order = self._order
+        while order and (order[0] * TICK_S <= now or not self._slots[order[0]]):
+            for item in self._slots.pop(heapq.heappop(order)):
                 item.slot = 0
                 due.append(item)
+        self.earliest = order[0] * TICK_S if order else math.inf
         return due
-
-    def next_deadline(self) -> float | None:
-        """When to ask `expired` again; None while nothing waits."""
-        while self._order and not self._slots[self._order[0]]:
-            del self._slots[heapq.heappop(self._order)]
-        return self._order[0] * TICK_S if self._order else None

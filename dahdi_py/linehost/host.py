@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import time
@@ -294,12 +295,11 @@ class LineHost:
 
     def _arm(self) -> None:
         """The one timer fires no later than the first deadline; firing early costs less than moving it each turn."""
-        deadlines = (
-            self.pump.next_deadline(), self.calls.deadlines.next_deadline(), self.channels.deadlines.next_deadline(),
-            self.restarts.deadlines.next_deadline(),
+        first = min(
+            self.pump.next_deadline() or math.inf, self.calls.deadlines.earliest, self.channels.deadlines.earliest,
+            self.restarts.deadlines.earliest,
         )  # fmt: skip
-        first = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        if first is None or (self._timer is not None and self._armed <= first):
+        if first == math.inf or (self._timer is not None and self._armed <= first):
             return
         if self._timer is not None:
             self._timer.cancel()

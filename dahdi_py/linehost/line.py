@@ -59,7 +59,7 @@ class BChannel(Channel):
         return ChannelState(
             span=self.span.name, timeslot=self.timeslot, administrative=str(self.administrative),
             disabled=str(self.disabled or ""), phase=str(self.phase or ""), token=lease.token if lease else "",
-            call=lease.call if lease else "",
+            call=lease.call if lease else "", lessee=self.lessee if self.complained else "",
         )  # fmt: skip
 
 

@@ -72,6 +72,11 @@ class LineCall(Call):
         self.slot = 0
 
     @property
+    def detached(self) -> bool:
+        """Whether it outlives whoever placed it, and ends by itself."""
+        return False
+
+    @property
     def token(self) -> str:
         """Its lease's token; empty when it has none."""
         return self.lease.token if self.lease else ""
@@ -163,6 +168,11 @@ class OutgoingCall(LineCall):
         self.attempt = request.attempt
         self.tried: frozenset[BChannel] = frozenset()
         self.glared = False
+
+    @property
+    def detached(self) -> bool:
+        """Whether it outlives whoever placed it, and ends by itself."""
+        return self.request.hangup_after_s > 0
 
     @property
     def exclusive(self) -> bool:

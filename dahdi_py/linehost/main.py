@@ -29,6 +29,9 @@ from dahdi_py.wire.server import Peer, Server
 
 log = logging.getLogger("dahdi_py.linehost")
 
+GC_THRESHOLDS = (20_000, 20, 20)
+"""Collect seldom: calls make no cycles, and what is collected in the middle of a turn delays it."""
+
 
 def run(name: str, config_path: str | os.PathLike[str], run_directory: str | os.PathLike[str]) -> int:
     """The line host has run until it was stopped; returns the exit code.
@@ -89,6 +92,7 @@ async def serve(name: str, config: Config, run_directory: Path) -> None:
             host.begin()
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)
             _tell_ready()
             log.info("line host %s, start %d, ready on %s", name, host.start, path)
             await host.done.wait()

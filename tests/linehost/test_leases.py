@@ -97,7 +97,9 @@ def test_a_lessee_that_does_not_let_go_is_named_and_kept_out(host: Controller) -
     assert (releasing.data["phase"], releasing.data.get("disabled", "")) == ("releasing", "")
     with pytest.raises(ChannelBusy):
         host.reserve("a", timeslot=9)
-    assert host.wait("channel.state", timeslot=9, disabled="quarantine").data["phase"] == "releasing"
+    quarantined = host.wait("channel.state", timeslot=9, disabled="quarantine").data
+    assert quarantined["phase"] == "releasing"
+    assert f"pid {os.getpid()}" in quarantined["lessee"]
     with pytest.raises(OutOfService, match="quarantine"):
         host.reserve("a", timeslot=9)
     host.place("c1", "b", order="ascending")  # takes 1; 9 is asked for next

@@ -31,7 +31,11 @@ class HostEvent(Record, omit_defaults=True):
 
 
 class ChannelState(Record, omit_defaults=True):
-    """A B-channel's state in X.731 words; `disabled` empty means operational."""
+    """A B-channel's state in X.731 words; `disabled` empty means operational.
+
+    Attributes:
+        lessee: Quarantined: who had it last and still holds it open.
+    """
 
     span: str
     timeslot: int
@@ -40,6 +44,7 @@ class ChannelState(Record, omit_defaults=True):
     phase: str = ""
     token: str = ""
     call: str = ""
+    lessee: str = ""
 
 
 class SpanState(Record):
