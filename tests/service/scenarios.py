@@ -18,9 +18,9 @@ import pytest
 from dahdi_py.client import Channel, MediaRequest
 from dahdi_py.errors import NoChannel, StaleToken
 from tests.service.service import Core, Follower, Service, closed_record, until
-from tests.service.talk import Talk
+from tests.service.talk import CHUNK, DEPTH, Talk
 
-DEEP = MediaRequest(depth=32)
+DEEP = MediaRequest(chunk=CHUNK, depth=DEPTH)
 """Room for the pauses of a loaded machine."""
 
 
@@ -160,7 +160,7 @@ class Scenarios:
                 "while True:\n"
                 "    try:\n"
                 "        select.select([fd], [], [])\n"
-                "        os.write(fd, os.read(fd, 160))\n"
+                f"        os.write(fd, os.read(fd, {CHUNK}))\n"
                 "    except BlockingIOError: pass\n"
                 "    except OSError as error:\n"
                 "        if error.errno != 500: break\n"
@@ -170,20 +170,8 @@ class Scenarios:
                 socket.send_fds(ours, [b"f"], [call.far.fileno()])
                 assert ours.recv(1) == b"k"
                 call.far.close()  # only the other process has it now, and the host
-                said = bytes(range(1, 161))
-                heard = b""
-
-                def echoed() -> bool:
-                    nonlocal heard
-                    for move in (lambda: call.near.write(said), lambda: call.near.read()):
-                        try:
-                            got = move()
-                        except BlockingIOError:
-                            continue
-                        heard += got if isinstance(got, bytes) else b""
-                    return said in heard
-
-                until("our octets come back from the other process", echoed)
+                with Talk([(call.near.fileno(), None)]) as talk:
+                    talk.goes_on()
             finally:
                 echo.kill()
                 echo.wait(30)

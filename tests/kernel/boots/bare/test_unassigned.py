@@ -3,7 +3,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from dahdi_py.core.terms import LineType, Timeslot
 from dahdi_py.errors import DeviceGone
 from dahdi_py.ffi import dahdi
 from tests.backends.contract import usual_line
-from tests.kernel.lines import MakePair, exchange
+from tests.kernel.lines import MakePair, as_stranger, exchange
 
 
 @pytest.fixture(autouse=True)
@@ -49,22 +48,20 @@ def test_without_root_nobody_can_and_the_message_says_who() -> None:
     dahdi.dynamic_create(control, "loc", "9:0", 24)
     node = Path("/dev/dahdi/ctl")
     node.chmod(0o666)
-    run = subprocess.run([sys.executable, "-c", STRANGER], capture_output=True, text=True, timeout=60, check=True)
+    said = as_stranger(ATTEMPT)
     node.chmod(0o600)
     dahdi.dynamic_destroy(control, "loc", "9:0")
     os.close(control)
-    assert "has no span number and only root may give it one: run dahdi_span_assignments auto as root" in run.stdout
+    assert "has no span number and only root may give it one: run dahdi_span_assignments auto as root" in said
 
 
-STRANGER = """
-import os
+ATTEMPT = """
+from dahdi_py.backends.base import LineConfig
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import LineType
 from dahdi_py.errors import DevicePermission
-os.setgid(65534)
-os.setuid(65534)
 try:
-    KernelBackend("card").configure("loc/9:0", usual_line(LineType.T1))
+    KernelBackend("card").configure("loc/9:0", LineConfig(LineType.T1))
 except DevicePermission as error:
     print(error)
 """
