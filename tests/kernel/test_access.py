@@ -2,18 +2,13 @@
 """Who may not open the device is told who may."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.kernel.lines import as_stranger
+
 ATTEMPT = """
-import os, sys
-from pathlib import Path
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.errors import DevicePermission
-os.setgroups([])
-os.setgid(65534)
-os.setuid(65534)
 try:
     print(KernelBackend("card").spans())
 except DevicePermission as error:
@@ -21,13 +16,8 @@ except DevicePermission as error:
 """
 
 
-def attempt() -> str:
-    run = subprocess.run([sys.executable, "-c", ATTEMPT], capture_output=True, text=True, timeout=60, check=True)
-    return run.stdout.strip()
-
-
 def test_a_stranger_is_told_that_only_root_may() -> None:
-    assert attempt() == (
+    assert as_stranger(ATTEMPT) == (
         "org.dahdipy.DevicePermission may not open /dev/dahdi/ctl: only root may; give it to group dahdi with mode 0660"
         " (udev rules of package dahdi), or run as root"
     )
@@ -39,7 +29,7 @@ def test_a_stranger_is_told_which_group_may() -> None:
     os.chown(control, 0, 20)
     control.chmod(0o660)
     try:
-        assert attempt().endswith("may not open /dev/dahdi/ctl: run as root or as a member of group dialout")
+        assert as_stranger(ATTEMPT).endswith("may not open /dev/dahdi/ctl: run as root or as a member of group dialout")
     finally:
         control.chmod(before.st_mode & 0o777)
         os.chown(control, 0, 0)
