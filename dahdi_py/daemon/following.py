@@ -74,6 +74,7 @@ class Following:
         snapshot = state.snapshot
         if host.seen[0] not in (0, snapshot.start):
             self._died(host, "line host died")
+        self._check_numbering(link.name, snapshot.start, snapshot.n)
         orphaned = self._inventory.load(link.name, snapshot, time.time_ns())
         for lease in orphaned:
             self._control.owners.assign(link, lease)
@@ -170,6 +171,13 @@ class Following:
             self._control.serving.ended(event.call, "cleared")
         elif event.kind in ("host.draining", "host.drained"):
             host.link.draining = event.data.get("on", True) is not False
+
+    def _check_numbering(self, name: str, start: int, n: int) -> None:
+        """What the disk knows of a host whose own state was lost is no guide: its numbers began anew."""
+        for cursors in (self._event_cursors, self._ledger_cursors):
+            if cursors.get(name, (0, 0)) > (start, n):
+                LOG.warning("line host %s counts anew from start %d: its state directory was lost", name, start)
+                del cursors[name]
 
     def _on_disk(self, name: str, start: int) -> int:
         cursors = (self._event_cursors.get(name, (0, 0)), self._ledger_cursors.get(name, (0, 0)))

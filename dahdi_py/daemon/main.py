@@ -22,7 +22,6 @@ from dahdi_py.wire.refusals import SocketBusy
 LOG = logging.getLogger(__name__)
 
 SYSTEM_CONFIG = Path("/etc/dahdi-py/config.toml")
-SYSTEM_STATE = Path("/var/lib/dahdi-py")
 
 
 def run(config_path: Path | None, run_directory: Path | None, embedded: bool = False) -> int:
@@ -84,7 +83,7 @@ def _made(directory: Path) -> Path:
 def _state(conf: config.Config, run_at: Path, private: bool) -> Path:
     if conf.service.state:
         return Path(conf.service.state)
-    return run_at / "state" if private or run_at != places.SYSTEM_RUN else SYSTEM_STATE
+    return run_at / "state" if private else places.state_directory(run_at)
 
 
 async def _serve(conf: config.Config, path: Path, run_at: Path, state: Path) -> int:

@@ -24,7 +24,7 @@ from dahdi_py.linehost.control import Control
 from dahdi_py.linehost.host import LineHost
 from dahdi_py.linehost.journal import Journal
 from dahdi_py.wire.messages.host import INTERFACE
-from dahdi_py.wire.places import card_socket, host_socket
+from dahdi_py.wire.places import card_socket, host_socket, state_directory
 from dahdi_py.wire.server import Peer, Server
 
 log = logging.getLogger("dahdi_py.linehost")
@@ -106,7 +106,7 @@ async def serve(name: str, config: Config, run_directory: Path) -> None:
 
 
 def _make(name: str, config: Config, run_directory: Path) -> LineHost:
-    state = Path(config.service.state) if config.service.state else run_directory / "state"
+    state = Path(config.service.state) if config.service.state else state_directory(run_directory)
     try:
         journal = Journal(state / "hosts" / f"{name}.journal", calls=config.service.journal)
     except OSError as error:

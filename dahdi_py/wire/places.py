@@ -20,6 +20,7 @@ from dahdi_py.wire.replies import connect
 
 SOCKET_VARIABLE = "DAHDI_PY_SOCKET"
 SYSTEM_RUN = Path("/run/dahdi-py")
+SYSTEM_STATE = Path("/var/lib/dahdi-py")
 
 _CONTROL = "control.sock"
 _VIEW = "view.sock"
@@ -115,6 +116,11 @@ def host_socket(run: Path, name: str) -> Path:
 def card_socket(run: Path, card: str = "") -> Path:
     """Where a simulated card listens: `card.sock`, or `card-NAME.sock` where there is more than one."""
     return run / (f"card-{card}.sock" if card else "card.sock")
+
+
+def state_directory(run: Path) -> Path:
+    """What outlives a reboot: /var/lib/dahdi-py for the machine's own RUN, the state inside RUN for a private one."""
+    return SYSTEM_STATE if run == SYSTEM_RUN else run / "state"
 
 
 def service_pointer() -> Path:

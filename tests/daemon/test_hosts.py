@@ -231,3 +231,19 @@ def test_a_stranger_on_the_socket_is_not_taken_for_the_host(start_host: StartHos
     with daemon.client() as client:
         eventually(lambda: "'z'" in listed_hosts(client)["a"].problem)
         assert listed_hosts(client)["a"].state != "up"
+
+
+def test_a_host_that_lost_its_state_is_not_taken_for_what_it_was(
+    host: ScriptedHost, start_daemon: StartDaemon, start_host: StartHost
+) -> None:
+    daemon = start_daemon()
+    for number in range(5):
+        attempt(host, f"before-{number}")
+    eventually(lambda: host.committed == 5)
+    daemon.kill()
+    host.close()
+    again = start_host()
+    attempt(again, "after")
+    daemon.start()
+    with daemon.client() as client:
+        eventually(lambda: "after" in {row.call for row in client.history()})
