@@ -16,7 +16,7 @@ from bench.machine import pinned
 from dahdi_py.client import Client
 from dahdi_py.errors import DahdiPyError
 
-COMMAND = [sys.executable, "-m", "dahdi_py.cli.main"]
+COMMAND = [sys.executable, "-m", "dahdi_py.cli"]
 START_S = 60.0
 
 
