@@ -87,8 +87,8 @@ def measure(repetitions: int, *, journal: bool) -> list[Figure]:
     """Floor and service interleaved in one run, `repetitions` times each shape."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="bench") as directory, floor() as floor_socket:
-        config = configuration(PAIRS, journal=journal, own_only=True)
-        with running(Path(directory) / "run", config, dchannels=False) as service:
+        config = configuration(PAIRS, journal=journal)
+        with running(Path(directory) / "run", config) as service:
             load(service.socket, Shape("warm up", 500, 1, 1))
             for shape in (ONE, DEEP, WIDE):
                 pairs = [(load(floor_socket, shape), load(service.socket, shape)) for _ in range(repetitions)]

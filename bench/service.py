@@ -60,12 +60,8 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(directory: Path, config: str, *, dchannels: bool = True) -> Iterator[Running]:
-    """A ready service, pinned; stopped whole afterwards.
-
-    Args:
-        dchannels: Wait until every D-channel is up too (a far end must be there).
-    """
+def running(directory: Path, config: str) -> Iterator[Running]:
+    """A ready service, pinned, every D-channel up; stopped whole afterwards."""
     directory.mkdir(mode=0o700, exist_ok=True)
     path = directory / "config.toml"
     path.write_text(config)
@@ -75,7 +71,7 @@ def running(directory: Path, config: str, *, dchannels: bool = True) -> Iterator
             pinned([*COMMAND, "daemon", "--config", str(path)]), env=environment(directory), stderr=log, stdout=log
         )
     try:
-        wait_until_ready(socket, dchannels=dchannels)
+        wait_until_ready(socket)
         yield Running(directory, socket, daemon)
     finally:
         with suppress(DahdiPyError), Client(socket) as client:
@@ -85,14 +81,13 @@ def running(directory: Path, config: str, *, dchannels: bool = True) -> Iterator
         daemon.kill()
 
 
-def wait_until_ready(socket: str, *, dchannels: bool) -> None:
-    """Returns when the daemon serves and every host is up, and with `dchannels` every D-channel too."""
+def wait_until_ready(socket: str) -> None:
+    """Returns when every host is up, and every D-channel too."""
     deadline = time.monotonic() + START_S
     while True:
         with suppress(DahdiPyError), Client(socket) as client:
-            hosts_up = all(host.state == "up" for host in client.hosts())
             spans = client.spans()
-            if hosts_up and spans and (not dchannels or all(span.dchannel == "up" for span in spans)):
+            if spans and all(span.dchannel == "up" for span in spans):
                 return
         if time.monotonic() > deadline:
             raise TimeoutError(f"the service is not ready after {START_S:.0f} s; see {Path(socket).parent}")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -12,6 +12,7 @@ import msgspec
 
 from dahdi_py.client.channel import Channel
 from dahdi_py.client.event_stream import EventStream
+from dahdi_py.client.offer_stream import OfferStream
 from dahdi_py.client.requests import PlaceOptions, cursor_request, place_request
 from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.framing import close_all
@@ -258,7 +259,7 @@ class Client:
 
     def serve(
         self, *, groups: Sequence[str] = (), numbers: Sequence[str] = (), label: str = "", priority: int = 10
-    ) -> Generator[ServeReply, None, None]:
+    ) -> OfferStream:
         """Incoming calls as they are offered, and offers as they are withdrawn; serving has begun when this returns.
 
         Args:
@@ -267,9 +268,8 @@ class Client:
             priority: Lower is offered first.
         """
         request = ServeRequest(groups=list(groups), numbers=list(numbers), label=label or self.label, priority=priority)
-        replies = self._connect().stream("org.dahdipy.Calls.Serve", request, ServeReply)
-        next(replies)
-        return replies
+        connection = self._connect()
+        return OfferStream(connection, connection.stream("org.dahdipy.Calls.Serve", request, ServeReply))
 
     def close(self) -> None:
         """The connection has ended: calls it owned are cleared, leases ended."""

@@ -153,9 +153,8 @@ class Core:
 
     def __init__(self, service: Service, groups: tuple[str, ...] = (), numbers: tuple[str, ...] = ()) -> None:
         self.client = service.client("core")
-        self._serving = service.client("core serving")
         self._offers: queue.Queue[Offer] = queue.Queue()
-        self._replies = self._serving.serve(groups=groups, numbers=numbers)
+        self._replies = self.client.serve(groups=groups, numbers=numbers)
         self._thread = threading.Thread(target=self._take, daemon=True)
         self._thread.start()
 
@@ -181,8 +180,8 @@ class Core:
 
     def close(self) -> None:
         """It serves no more, and its calls are cleared."""
+        self._replies.close()
         self.client.close()
-        self._serving.close()
 
     def __enter__(self) -> Self:
         return self

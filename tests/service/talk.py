@@ -18,8 +18,8 @@ DEPTH = 32
 PATIENCE_S = 120.0
 _EVENT_PENDING = 500
 """ELAST of the kernel's driver: read and write fail until the line host has taken the event off."""
-_IDLE = frozenset((0xD5, 0xFF))
-"""What a line carries while nobody writes. Source: G.711. Never part of what we send, so never taken for it."""
+_IDLE = frozenset((0xD5, 0xFF, 0x7F))
+"""What a line carries while nobody writes, and so never part of what we send. Source: G.711, zero of either sign."""
 _PATTERN_OCTETS = 65_536
 
 
