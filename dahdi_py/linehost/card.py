@@ -23,7 +23,7 @@ LAST_RETRY_S = 10.0
 T = TypeVar("T")
 
 
-class Lines(Protocol):
+class Follower(Protocol):
     """Whoever is told what becomes of a card's spans."""
 
     def line_up(self, line: SpanLine, fd: int) -> None:
@@ -41,25 +41,25 @@ class HostCard:
 
     Args:
         backend: The card.
-        owner: Told what becomes of the spans.
         worker: Runs what may block; one thread.
 
     Synchronization: the loop's thread.
     """
 
-    def __init__(self, name: str, backend: Backend, owner: Lines, worker: Executor) -> None:
+    def __init__(self, name: str, backend: Backend, worker: Executor) -> None:
         self.name = name
         self.driver = backend.driver
         self.backend = backend
         self.lines: list[SpanLine] = []
-        self._owner = owner
+        self._owner: Follower
         self._worker = worker
         self._busy: dict[SpanLine, asyncio.Task[None]] = {}
         self._complaints: dict[SpanLine, str] = {}
         self._starting: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """The spans are being brought up, and the card's events followed."""
+    def start(self, owner: Follower) -> None:
+        """The spans are being brought up, and the card's events followed; `owner` is told what becomes of them."""
+        self._owner = owner
         loop = asyncio.get_running_loop()
         loop.add_reader(self.backend.event_fd(), self._on_events)
         self._starting = loop.create_task(self._start())

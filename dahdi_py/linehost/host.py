@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -23,7 +22,6 @@ from dahdi_py.core import cause as causes
 from dahdi_py.core.call import CallTimers
 from dahdi_py.core.config import Config
 from dahdi_py.core.lease import Lease, LeaseTable
-from dahdi_py.core.terms import Alarms
 from dahdi_py.ffi import libpri_events as ev
 from dahdi_py.ffi.libpri import Pump, check_timers
 from dahdi_py.linehost.calls import Calls
@@ -36,6 +34,7 @@ from dahdi_py.linehost.incoming import Incoming
 from dahdi_py.linehost.journal import Journal, JournalledCall
 from dahdi_py.linehost.line import SpanLine
 from dahdi_py.linehost.linecall import NO_OWNER
+from dahdi_py.linehost.lines import Lines
 from dahdi_py.linehost.outbox import Outbox
 from dahdi_py.linehost.outgoing import Outgoing
 from dahdi_py.linehost.restarts import Restarts
@@ -48,10 +47,6 @@ log = logging.getLogger("dahdi_py.linehost")
 
 STOP_S = 5.0
 """Calls get so long to be cleared when the host stops."""
-COUNTERS_S = 10.0
-"""News of counters alone is told this often at most."""
-COMPLAINT_S = 60.0
-"""What libpri complains about again and again is logged this often, a span."""
 
 
 class LineHost:
@@ -85,7 +80,7 @@ class LineHost:
         self._worker = ThreadPoolExecutor(1, f"{name}-device")
         self._device_events = DeviceEvents()
         self.cards = {
-            card: HostCard(card, make_backend(card), self, self._worker)
+            card: HostCard(card, make_backend(card), self._worker)
             for card in dict.fromkeys(span.card for span in spans)
         }
         self.lines = [SpanLine(span, self.cards[span.card]) for span in spans]
@@ -105,9 +100,7 @@ class LineHost:
         self.outgoing = Outgoing(self.calls, contention)
         self.incoming = Incoming(self.calls, contention, self._name_call)
         self.restarts = Restarts(self.calls)
-        self._by_dchannel: dict[int, SpanLine] = {}
-        self._counters_told: dict[SpanLine, float] = {}
-        self._complained: dict[tuple[int, str], float] = {}
+        self._follow = Lines(self.calls, self.restarts, self._on_pump)
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
         self._woken = False
@@ -118,7 +111,7 @@ class LineHost:
 
     def _handle_table(self) -> dict[type[ev.Event], Callable[[Any], None]]:
         incoming, outgoing, calls = self.incoming, self.outgoing, self.calls
-        lines = self._by_dchannel
+        lines, follow = self._follow.by_dchannel, self._follow
         return {
             ev.Ring: lambda event: incoming.on_ring(event, lines[event.dchannel]),
             ev.InfoReceived: incoming.on_digits,
@@ -133,14 +126,14 @@ class LineHost:
             ev.Ended: calls.on_ended,
             ev.Restart: lambda event: self.restarts.on_restart(event, lines[event.dchannel]),
             ev.RestartAck: lambda event: self.restarts.on_ack(event, lines[event.dchannel]),
-            ev.DChannelUp: lambda event: self._link(lines[event.dchannel], True),
-            ev.DChannelDown: lambda event: self._link(lines[event.dchannel], False),
-            ev.LinkReset: lambda event: self._complain(event, "the far end re-established the link"),
-            ev.ConfigError: lambda event: self._complain(event, event.text),
-            ev.Error: lambda event: self._complain(event, event.text),
+            ev.DChannelUp: lambda event: follow.link(lines[event.dchannel], True),
+            ev.DChannelDown: lambda event: follow.link(lines[event.dchannel], False),
+            ev.LinkReset: lambda event: follow.complain(event, "the far end re-established the link"),
+            ev.ConfigError: lambda event: follow.complain(event, event.text),
+            ev.Error: lambda event: follow.complain(event, event.text),
             ev.ClockStep: lambda event: log.warning("the wall clock leapt by %.3f s", event.seconds),
-            ev.Gone: lambda event: self._dchannel_gone(lines[event.dchannel], event.errno),
-            ev.DeviceEventPending: lambda event: self._dchannel_event(lines[event.dchannel]),
+            ev.Gone: lambda event: follow.dchannel_gone(lines[event.dchannel], event.errno),
+            ev.DeviceEventPending: lambda event: follow.dchannel_event(lines[event.dchannel]),
         }
 
     # Life.
@@ -152,7 +145,7 @@ class LineHost:
         for lost in self._journal.lost:
             self._account_for(lost)
         for card in self.cards.values():
-            card.start()
+            card.start(self._follow)
 
     def _account_for(self, lost: JournalledCall) -> None:
         record = Ended(
@@ -220,7 +213,7 @@ class LineHost:
             await card.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
         for line in self.lines:
-            self._close_dchannel(line)
+            self._follow.close_dchannel(line)
         self.pump.close()
         self._device_events.close()
         self._journal.close()
@@ -305,75 +298,3 @@ class LineHost:
             self._timer.cancel()
         self._armed = first
         self._timer = self._loop.call_at(first, self._on_timer)
-
-    # Lines and D-channels.
-
-    def line_up(self, line: SpanLine, fd: int) -> None:
-        """The span is started: its D-channel gets the descriptor, and its link comes up by itself."""
-        if fd >= 0:
-            self._close_dchannel(line)
-            line.dchannel_fd = fd
-            if line.dchannel < 0:
-                span = line.config
-                line.dchannel = self.pump.add_dchannel(span.node, span.switch_type, fd=fd, timers=span.timers)
-                self._by_dchannel[line.dchannel] = line
-            else:
-                self.pump.attach_fd(line.dchannel, fd)
-                self._link(line, self.pump.dchannel_state(line.dchannel) == "up")
-        self._on_pump()
-
-    def line_lost(self, line: SpanLine, reason: str) -> None:
-        """The span is gone: its calls are over, its leases ended, its descriptors closed."""
-        self._link(line, False)
-        self._close_dchannel(line)
-        self.line_status(line, Alarms.ABSENT)
-        self.calls.drop_line(line, causes.DESTINATION_OUT_OF_ORDER, reason)
-        for channel in line.bchannels.values():
-            if channel.lease is not None:
-                self.channels.end(channel.lease, reason)
-        self.wake()
-
-    def line_status(self, line: SpanLine, alarms: Alarms) -> None:
-        """News of alarms is told at once, news of counters now and then."""
-        now = time.monotonic()
-        if line.saw_alarms(alarms):
-            log.info("span %s: alarms %s", line.name, " ".join(alarms.words()) or "none")
-        elif now - self._counters_told.get(line, 0.0) < COUNTERS_S or line.status == line.told:
-            return
-        self._counters_told[line] = now
-        line.told = line.status
-        self.outbox.put("span.status", line.state(), span=line.name)
-
-    def _link(self, line: SpanLine, up: bool) -> None:
-        if line.saw_link(up):
-            log.info("span %s: D-channel %s", line.name, "up" if up else "down")
-            self.outbox.put("dchannel.up" if up else "dchannel.down", span=line.name)
-            self.restarts.link_changed(line)
-
-    def _close_dchannel(self, line: SpanLine) -> None:
-        if line.dchannel_fd >= 0:
-            if line.dchannel >= 0:
-                self.pump.detach_fd(line.dchannel)
-            os.close(line.dchannel_fd)
-            line.dchannel_fd = -1
-
-    def _dchannel_gone(self, line: SpanLine, errno: int) -> None:
-        self._close_dchannel(line)
-        line.card.lost(line, f"its D-channel is gone: {os.strerror(errno) if errno else 'end of file'}")
-
-    def _dchannel_event(self, line: SpanLine) -> None:
-        if line.dchannel_fd >= 0:
-            line.card.backend.drain_channel(line.dchannel_fd)
-            line.card.read_status(line)
-        if line.dchannel_fd >= 0:
-            self.pump.kick(line.dchannel)
-
-    def _complain(self, event: ev.Event, text: str) -> None:
-        now = time.monotonic()
-        line = self._by_dchannel.get(event.dchannel)
-        key = (event.dchannel, text[:40])
-        if now - self._complained.get(key, -COMPLAINT_S) >= COMPLAINT_S:
-            if len(self._complained) > 1000:
-                self._complained.clear()
-            self._complained[key] = now
-            log.warning("span %s: %s", line.name if line else "?", text)
