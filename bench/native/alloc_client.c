@@ -50,9 +50,9 @@ static void release(struct client *c, const char *message, int64_t begun) {
         exit(1);
     }
     close(fd);
-    int len = snprintf(text, sizeof text,
-                       "{\"method\":\"org.dahdipy.Channels.Release\",\"parameters\":{\"token\":\"%.*s\"}}", (int)n,
-                       token);
+    int len =
+        snprintf(text, sizeof text, "{\"method\":\"org.dahdipy.Channels.Release\",\"parameters\":{\"token\":\"%.*s\"}}",
+                 (int)n, token);
     push(c, begun, 1);
     wire_put(&c->wire, text, (size_t)len);
 }
@@ -89,9 +89,9 @@ int main(int argc, char **argv) {
     samples = calloc((size_t)rounds, sizeof *samples);
     struct client *all = calloc(clients, sizeof *all);
     int ep = epoll_create1(0);
-    allocate_len = (size_t)snprintf(allocate, sizeof allocate,
-                                    "{\"method\":\"org.dahdipy.Channels.Allocate\",\"parameters\":{\"group\":\"%s\"}}",
-                                    argv[2]);
+    allocate_len =
+        (size_t)snprintf(allocate, sizeof allocate,
+                         "{\"method\":\"org.dahdipy.Channels.Allocate\",\"parameters\":{\"group\":\"%s\"}}", argv[2]);
     for (unsigned i = 0; i < clients; i++) {
         wire_init(&all[i].wire, wire_connect(argv[1]));
         all[i].size = depth + 1;

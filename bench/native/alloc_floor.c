@@ -10,13 +10,13 @@
 #include "wire.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <signal.h>
 #include <unistd.h>
 
 static const char RELEASED[] = "{\"parameters\":{}}";
@@ -26,12 +26,12 @@ struct peer {
 };
 
 static int ep;
-static struct wire up;                     /* towards the next process */
-static struct peer *waiting[65536];        /* who gets the next answers from `up`, in order */
+static struct wire up;              /* towards the next process */
+static struct peer *waiting[65536]; /* who gets the next answers from `up`, in order */
 static unsigned wait_first, wait_count;
 static unsigned counter;
-static int copies[65536];                  /* opener: the kept copy of each token's descriptor */
-static struct peer *released_by;           /* opener: its only peer, the relay */
+static int copies[65536];        /* opener: the kept copy of each token's descriptor */
+static struct peer *released_by; /* opener: its only peer, the relay */
 
 static void watch(int fd, void *what) {
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = what};
@@ -39,7 +39,9 @@ static void watch(int fd, void *what) {
         die("epoll_ctl");
 }
 
-static void expect(struct peer *p) { waiting[(wait_first + wait_count++) & 65535] = p; }
+static void expect(struct peer *p) {
+    waiting[(wait_first + wait_count++) & 65535] = p;
+}
 
 static struct peer *answered(void) {
     struct peer *p = waiting[wait_first & 65535];
@@ -48,7 +50,9 @@ static struct peer *answered(void) {
     return p;
 }
 
-static int is_release(const char *message) { return strstr(message, ".Release\"") != NULL; }
+static int is_release(const char *message) {
+    return strstr(message, ".Release\"") != NULL;
+}
 
 static void relay_request(struct peer *p, const char *message) {
     expect(p);

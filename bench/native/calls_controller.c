@@ -11,7 +11,9 @@
 static struct wire commands, monitor;
 static long long start_number;
 
-static void say(struct wire *w, const char *text) { wire_put(w, text, strlen(text)); }
+static void say(struct wire *w, const char *text) {
+    wire_put(w, text, strlen(text));
+}
 
 static void attach(void) {
     say(&commands, "{\"method\":\"org.dahdipy.Host.Attach\",\"parameters\":{\"epoch\":1000000,\"protocol\":1,"
@@ -27,9 +29,10 @@ static void attach(void) {
 
 static void claim_and_answer(const char *call, size_t n) {
     char text[512];
-    snprintf(text, sizeof text,
-             "{\"method\":\"org.dahdipy.Host.Claim\",\"parameters\":{\"call\":\"%.*s\",\"owner\":{\"label\":\"bench\"}}}",
-             (int)n, call);
+    snprintf(
+        text, sizeof text,
+        "{\"method\":\"org.dahdipy.Host.Claim\",\"parameters\":{\"call\":\"%.*s\",\"owner\":{\"label\":\"bench\"}}}",
+        (int)n, call);
     say(&commands, text);
     snprintf(text, sizeof text, "{\"method\":\"org.dahdipy.Host.Answer\",\"parameters\":{\"call\":\"%.*s\"}}", (int)n,
              call);

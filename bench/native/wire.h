@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define WIRE_BUFFER 65536
-#define WIRE_FDS 256
+#define WIRE_FDS    256
 
 struct wire {
     int fd;

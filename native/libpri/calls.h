@@ -36,11 +36,11 @@ struct call {
     uint64_t handle;
     uint16_t reference;
     bool outgoing;
-    bool clearing;         // a clearing message has gone either way
-    bool hung_up;          // we have told libpri to clear
-    bool released;         // RELEASE COMPLETE has gone either way
+    bool clearing; // a clearing message has gone either way
+    bool hung_up;  // we have told libpri to clear
+    bool released; // RELEASE COMPLETE has gone either way
     bool heard_release, sent_release;
-    bool farewell; // libpri has forgotten it; our RELEASE COMPLETE waits for the window (Q.921 5.6.1)
+    bool farewell;         // libpri has forgotten it; our RELEASE COMPLETE waits for the window (Q.921 5.6.1)
     uint8_t progress_rank; // how far an incoming call's answers have come (commands.c)
     uint8_t libpri_cause, clear_cause, clear_location;
     enum cleared_by cleared_by;

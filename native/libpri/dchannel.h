@@ -97,8 +97,8 @@ struct dchannel {
     unsigned rate_count;
     struct call *calls;
     unsigned call_count;
-    unsigned farewells; // calls whose RELEASE COMPLETE waits for the window
-    bool queue_lost;    // the peer reset the link: what waited for the window will never be sent
+    unsigned farewells;     // calls whose RELEASE COMPLETE waits for the window
+    bool queue_lost;        // the peer reset the link: what waited for the window will never be sent
     unsigned unsent_setups; // outgoing calls none of whose messages has been on the line
     struct cause_patch patches[CAUSE_PATCHES];
     unsigned patch_count;
