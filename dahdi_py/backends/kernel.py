@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dahdi_py.backends import kernel_channel, kernel_configure, kernel_lock, kernel_ports, kernel_snapshot, kernel_sysfs
 from dahdi_py.backends.base import BackendEvent, LineConfig, Media, SpanInfo, SpanStatus
-from dahdi_py.backends.kernel_sysfs import FoundSpan
+from dahdi_py.backends.kernel_sysfs import FoundSpan, Identity
 from dahdi_py.core.config import Dynamic
 from dahdi_py.core.terms import Timeslot
 from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
@@ -68,7 +68,7 @@ class KernelBackend:
         self._control: int | None = None
         self._known: dict[str, FoundSpan] = {}
         self._configs: dict[str, LineConfig] = {}
-        self._memories: dict[tuple[str, int, str], kernel_configure.Memory] = {}
+        self._memories: dict[Identity, kernel_configure.Memory] = {}
         self._locks: dict[str, int] = {}
         self._started: dict[str, bool] = {}
         self._absent: set[str] = set()
@@ -106,9 +106,10 @@ class KernelBackend:
         """The span is as asked; returns the names of the settings that had to be written."""
         with self._named(port):
             self._own(port)
-            span, written = kernel_ports.existing(self._ctl(), port, config, self._dynamic.get(port), self._sysfs)
-            identity = (span.device, span.local, span.registered)
-            memory = self._memories.setdefault(identity, kernel_configure.Memory())
+            span, written = kernel_ports.existing(
+                self._ctl(), port, config, self._dynamic.get(port), self._memories, self._sysfs
+            )
+            memory = self._memories.setdefault(span.identity, kernel_configure.Memory())
             written += kernel_configure.configure(self._ctl(), span, config, memory, force=force, sysfs=self._sysfs)
             self._known[port], self._configs[port] = span, config
             return written
@@ -269,7 +270,7 @@ class KernelBackend:
         self._ctl()
         span = kernel_ports.find(port, self._sysfs)
         if span.number is None:
-            raise DeviceGone("nobody has given the span a number; configure does", operation="find", errno=None)
+            raise DeviceGone("the span has no number", operation="find", errno=None)
         self._known[port] = span
         return span, dahdi.spanstat(self._ctl(), span.number)
 

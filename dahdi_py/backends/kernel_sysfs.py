@@ -17,6 +17,9 @@ from dahdi_py.ffi.dahdi_errors import failure
 
 SYSFS = Path("/sys")
 
+Identity = tuple[str, int, str]
+"""A span for as long as its device stays: device, local number, time of registration."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundSpan:
@@ -44,6 +47,11 @@ class FoundSpan:
     registered: str
     base: int
     channels: int
+
+    @property
+    def identity(self) -> Identity:
+        """What stays the same while the span's number comes and goes."""
+        return self.device, self.local, self.registered
 
     @property
     def dynamic(self) -> bool:

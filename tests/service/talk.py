@@ -51,7 +51,9 @@ class _End:
         at = self.heard % _PATTERN_OCTETS
         expected = (self.hears[at:] + self.hears)[: len(said)]
         if said != expected and not self.wrong:
-            self.wrong = f"after {self.heard} octets: {said[:16].hex()} instead of {expected[:16].hex()}"
+            found = (self.hears * 2).find(said[:16], at)
+            what = f"what comes {found - at} later" if found >= 0 else said[:16].hex()
+            self.wrong = f"after {self.heard} octets: {what}, instead of {expected[:16].hex()}"
         self.heard += len(said)
 
 

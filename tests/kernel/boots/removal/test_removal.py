@@ -61,11 +61,14 @@ def test_a_span_pulled_out_with_calls_up_is_absent_and_its_peer_red(
 
     dchannels.detach(1)
     pair.close(*[fd for end in ends for fd in end])
-    assert "assigned" in backend.configure(pair.ports[1], pair.config)
-    backend.startup(pair.ports[1])
+    with pytest.raises(DeviceGone, match="its number was taken away"):
+        backend.configure(pair.ports[1], pair.config)
+    put_back(pair.ports[1])
     while BackendEvent(pair.ports[1], "present") not in seen:
         readable(backend.event_fd())
         seen += backend.events()
+    assert backend.configure(pair.ports[1], pair.config) == ["channels"]
+    backend.startup(pair.ports[1])
     exchange([(pair.open(0, slot), pair.open(1, slot)) for slot in slots], seconds=0.3)
     exchange(quiet, seconds=0.3)
     dchannels.attach(1)
@@ -74,7 +77,14 @@ def test_a_span_pulled_out_with_calls_up_is_absent_and_its_peer_red(
 
 def pull_out(port: str) -> None:
     """What the kernel does when a card is pulled: its span is unassigned, whoever has it open."""
-    name = f"DYN/{port}"
-    for device in Path("/sys/bus/dahdi_devices/devices").iterdir():
-        if (device / "hardware_id").read_text().strip() == name:
-            (device / "unassign_span").write_text("1")
+    (device_of(port) / "unassign_span").write_text("1")
+
+
+def put_back(port: str) -> None:
+    """What udev or an operator does when it is there again."""
+    (device_of(port) / "auto_assign").write_text("1")
+
+
+def device_of(port: str) -> Path:
+    devices = Path("/sys/bus/dahdi_devices/devices").iterdir()
+    return next(device for device in devices if (device / "hardware_id").read_text().strip() == f"DYN/{port}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.boots.removal.test_removal import pull_out
+from tests.kernel.boots.removal.test_removal import pull_out, put_back
 from tests.service.kernel import configuration
 from tests.service.scenarios import converse
 from tests.service.service import Core, Follower, running, until
@@ -36,6 +36,7 @@ def test_a_span_pulled_out_takes_its_own_calls_and_no_others(tmp_path: Path) -> 
             until("the span is absent", lambda: client.span("e1-user").state == "absent", service.log)
             assert client.span("t1-user").state == "ok"
             assert any(alarm.subject == "e1-user" for alarm in client.alarms())
+            put_back("loc/1:0")
             until("the span is back by itself", lambda: client.span("e1-user").dchannel == "up", service.log)
             talk.goes_on()
         back = converse(caller, callee, events, "e1-user")
