@@ -30,6 +30,18 @@ def _pattern(seed: int) -> bytes:
     return bytes(source.choices(values, k=_PATTERN_OCTETS))
 
 
+def _drain(fd: int) -> None:
+    """What has waited on the descriptor is read away."""
+    while True:
+        try:
+            os.read(fd, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != _EVENT_PENDING:
+                raise
+
+
 @dataclass
 class _End:
     """One descriptor: what it sends, and how much of what the other end sends has come."""
@@ -77,6 +89,8 @@ class Talk:
             if right is not None:
                 b = os.dup(right)
                 self._ends[b] = _End(b, other, one)
+        for fd in self._ends:
+            _drain(fd)  # a full queue would drop the first of what is said now
         self._thread = threading.Thread(target=self._run, name="talk")
         self._thread.start()
         return self
