@@ -6,6 +6,7 @@ A module that runs it gives the fixture `lines`: a running `Service` and pairs o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -77,12 +78,18 @@ class Scenarios:
             self._fill(lines.service, user, network)
 
     def _fill(self, service: Service, user: str, network: str) -> None:
-        with Core(service, (user,)) as at_user, Core(service, (network,)) as at_network, Follower(service) as events:
+        with (
+            Core(service, (user,)) as at_user,
+            Core(service, (network,)) as at_network,
+            Follower(service) as events,
+            contextlib.ExitStack() as descriptors,
+        ):
             total = service_total(service, user)
             calls: list[Conversation] = []
             for n in range(total):
                 here, there, span = (at_user, at_network, user) if n % 2 else (at_network, at_user, network)
                 calls.append(converse(here, there, events, span))
+                descriptors.callback(calls[-1].close)
             with pytest.raises(NoChannel):
                 at_user.client.place("2001", span=user)
             with Talk([call.fds for call in calls]) as talk:
