@@ -47,7 +47,7 @@ from dahdi_py.ffi.libpri import Pump
 from dahdi_py.ffi.libpri_commands import SetupRequest
 from dahdi_py.ffi.libpri_events import ClockStep, Ended, Number
 
-leap_by = ctypes.CDLL(os.environ["LD_PRELOAD"]).leap_by
+leap_by = ctypes.CDLL(sys.argv[2]).leap_by
 pump = Pump()
 network = pump.add_dchannel(Node.NETWORK, SwitchType.EUROISDN)
 mute = pump.add_dchannel(Node.CPE, SwitchType.EUROISDN, timers={"T303": 400})
@@ -85,9 +85,10 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_script(shim: Path, leap: int, tree: Path) -> dict[str, Any]:
     run = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(leap)],
+        [sys.executable, "-c", SCRIPT, str(leap), str(shim)],
         cwd=tree,
-        env={**os.environ, "LD_PRELOAD": str(shim), "PYTHONPATH": str(tree)},
+        # A sanitizer's library, where there is one, must be the first.
+        env={**os.environ, "LD_PRELOAD": f"{os.environ.get('LD_PRELOAD', '')} {shim}", "PYTHONPATH": str(tree)},
         capture_output=True,
         text=True,
         check=True,

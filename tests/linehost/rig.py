@@ -199,7 +199,7 @@ class Controller:
     def active(self, call: str, span: str = "a") -> str:
         """A call to the far end, ours too, is answered; returns the far end's id of it."""
         # An outbox that is read again tells of old offers too.
-        known = {one.call for one in (*self.hello.snapshot.calls, *self.find("call.offered"))}
+        known = {call.call for call in self.hello.snapshot.calls} | {e.call for e in self.find("call.offered")}
         self.place(call, span)
         other = wait_for(lambda: next((e.call for e in self.find("call.offered") if e.call not in known), ""))
         self.claim(other)
