@@ -144,7 +144,9 @@ def native(result: Result) -> None:
     }
     steps(result, commands)
     junit = OUT / "junit-native.xml"
-    code = call(["scripts/sanitize", f"--junitxml={junit}", *TESTS["pair"], *TESTS["sim"]])
+    # A clock put in front of libc's cannot stand in front of the sanitizers' as well; the pair ring runs it.
+    ignored = "--ignore=tests/ffi/test_libpri_clock.py"
+    code = call(["scripts/sanitize", f"--junitxml={junit}", ignored, *TESTS["pair"], *TESTS["sim"]])
     count(result, junit)
     if code:
         result.fail(f"sanitizers: exit {code}")

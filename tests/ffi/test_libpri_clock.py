@@ -87,8 +87,7 @@ def run_script(shim: Path, leap: int, tree: Path) -> dict[str, Any]:
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(leap), str(shim)],
         cwd=tree,
-        # A sanitizer's library, where there is one, must be the first.
-        env={**os.environ, "LD_PRELOAD": f"{os.environ.get('LD_PRELOAD', '')} {shim}", "PYTHONPATH": str(tree)},
+        env={**os.environ, "LD_PRELOAD": str(shim), "PYTHONPATH": str(tree)},
         capture_output=True,
         text=True,
         check=True,
