@@ -188,6 +188,14 @@ class Backend(Protocol):
             DeviceGone: The span or card is not there.
         """
 
+    def prove_free(self, port: str, timeslot: Timeslot) -> None:
+        """The timeslot could be opened now: no process holds it, ours included.
+
+        Raises:
+            DeviceBusy: Somebody still holds it open.
+            DeviceGone: The span or card is not there.
+        """
+
     def event_fd(self) -> int:
         """A descriptor that is readable when `events` has something."""
 

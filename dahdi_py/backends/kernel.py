@@ -166,6 +166,11 @@ class KernelBackend:
             channo = self._channel(port, timeslot)
             return kernel_channel.open_bchannel(self._ctl(), channo, media, self._canceller, self._devices)
 
+    def prove_free(self, port: str, timeslot: Timeslot) -> None:
+        """The timeslot could be opened now: no process holds it, ours included."""
+        with self._named(port, timeslot):
+            kernel_channel.prove_free(self._channel(port, timeslot), self._devices)
+
     def drain_channel(self, fd: int) -> Sequence[str]:
         """Device events pending on an open channel, by name, taken off its queue; ``removed`` when it is dead."""
         names: list[str] = []

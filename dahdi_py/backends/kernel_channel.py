@@ -53,6 +53,15 @@ def open_bchannel(control: int, channo: int, media: Media, canceller: str, devic
     return fd, media
 
 
+def prove_free(channo: int, devices: Path) -> None:
+    """The channel was opened and closed again: the kernel gives it to one holder at a time.
+
+    Raises:
+        DeviceBusy: Somebody holds it.
+    """
+    os.close(_specified(channo, devices))
+
+
 def settled(media: Media) -> Media:
     """What a channel can really be of what was asked.
 

@@ -30,6 +30,7 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import card as messages
 
 _EMPTY = Empty()
+_DONE = b'{"parameters":{}}'
 _OPENED = b'{"parameters":{"chunk":%d,"depth":%d,"fd":0},"fds":1}'
 
 
@@ -60,6 +61,7 @@ class SimBackend:
         self._link = CardLink(name, path, deadline_s)
         self._worker_link = CardLink(name, path, deadline_s)
         self._openings: dict[tuple[str, Timeslot, Media], _Opening] = {}
+        self._proofs: dict[tuple[str, Timeslot], bytes] = {}
         self._watch = CardWatch(path, deadline_s)
 
     def close(self) -> None:
@@ -198,6 +200,22 @@ class SimBackend:
         reply = self._link.decode(octets, messages.CardOpenReply, "OpenTimeslot", port)
         fd = self._only(fds, "OpenTimeslot", port)
         return fd, replace(opening.media, chunk=reply.chunk, depth=reply.depth)
+
+    def prove_free(self, port: str, timeslot: Timeslot) -> None:
+        """The timeslot could be opened now: no process holds it, ours included.
+
+        Raises:
+            DeviceBusy: Somebody still holds it open.
+            DeviceGone: No such timeslot, or the card is away.
+        """
+        request = self._proofs.get((port, timeslot))
+        if request is None:
+            wanted = messages.CardTimeslotRequest(port=port, timeslot=timeslot)
+            request = self._proofs[port, timeslot] = format_call("org.dahdipy.Card.ProveFree", wanted)
+        octets, fds = self._link.exchange(request, "ProveFree", port)
+        close_all(fds)
+        if octets != _DONE:
+            self._link.decode(octets, Empty, "ProveFree", port)
 
     def _prepare(self, key: tuple[str, Timeslot, Media]) -> _Opening:
         port, timeslot, media = key

@@ -182,6 +182,15 @@ class Card:
         _check(lib.card_held(self._card, port, self._held), "read status", f"port {port}")
         return [Timeslot(timeslot) for timeslot in range(1, 32) if self._held[0] >> timeslot & 1]
 
+    def prove_free(self, port: int, timeslot: int) -> None:
+        """No process has the timeslot open.
+
+        Raises:
+            DeviceBusy: A copy of its last descriptor is still open.
+            DeviceGone: No such timeslot.
+        """
+        _check(lib.card_prove_free(self._card, port, timeslot), "prove free", f"port {port} timeslot {timeslot}")
+
     def status(self, port: int) -> PortStatus:
         """The port at this moment."""
         _check(lib.card_status(self._card, port, self._status), "read status", f"port {port}")

@@ -257,7 +257,7 @@ class Channels:
         line = channel.line
         backend = line.card.backend
         try:
-            os.close(backend.open_timeslot(line.config.port, channel.timeslot, line.default_media())[0])
+            backend.prove_free(line.config.port, channel.timeslot)
         except DeviceBusy:
             self._still_held(channel)
             return

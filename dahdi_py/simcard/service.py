@@ -56,6 +56,7 @@ class CardService:
             "Status": self._status,
             "OpenTimeslot": self._open_timeslot,
             "OpenDchannel": self._open_dchannel,
+            "ProveFree": self._prove_free,
             "Monitor": self._monitor,
             "Cable": self._cable,
             "Uncable": self._uncable,
@@ -192,6 +193,10 @@ class CardService:
     def _open_dchannel(self, request: Request, wanted: messages.CardDchannelRequest) -> None:
         fd = self._card.open_dchannel(self._number(wanted.port, "open D-channel"), wanted.timeslot)
         request.reply(messages.CardDchannelReply(), fds=(fd,))
+
+    def _prove_free(self, request: Request, wanted: messages.CardTimeslotRequest) -> None:
+        self._card.prove_free(self._number(wanted.port, "prove free"), wanted.timeslot)
+        request.reply(_EMPTY)
 
     def _monitor(self, request: Request, _: Empty) -> None:
         self._monitors[request.peer.id] = request

@@ -183,6 +183,16 @@ int card_held(struct card *card, int port, uint32_t *held) {
     return 0;
 }
 
+int card_prove_free(struct card *card, int port, int timeslot) {
+    struct port *found = port_of(card, port);
+    if (!found || !port_has(found, timeslot))
+        return -ENODEV;
+    pthread_mutex_lock(&card->lock);
+    int result = timeslot_held(&found->slots[timeslot]) ? -EBUSY : 0;
+    pthread_mutex_unlock(&card->lock);
+    return result;
+}
+
 int card_status(struct card *card, int port, struct port_status *status) {
     struct port *found = port_of(card, port);
     if (!found)

@@ -50,6 +50,7 @@ int card_open_timeslot(struct card *card, int port, int timeslot, bool hdlc, uin
 int card_open_dchannel(struct card *card, int port, int timeslot);
 /* Timeslots open in any process, one bit each. */
 int card_held(struct card *card, int port, uint32_t *held);
+int card_prove_free(struct card *card, int port, int timeslot);
 int card_status(struct card *card, int port, struct port_status *status);
 /* Readable (an eventfd) when a port's alarms changed. */
 int card_news_fd(struct card *card);

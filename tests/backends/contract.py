@@ -255,7 +255,10 @@ class BackendContract:
         os.close(fd)
         with pytest.raises(DeviceBusy):
             another.open_timeslot(port, Timeslot(1), wanted)
+        with pytest.raises(DeviceBusy):
+            another.prove_free(port, Timeslot(1))
         os.close(copy)
+        another.prove_free(port, Timeslot(1))
         fd, _ = another.open_timeslot(port, Timeslot(1), wanted)
         os.close(fd)
 

@@ -168,6 +168,13 @@ class CardDchannelRequest(Request):
     timeslot: Slot
 
 
+class CardTimeslotRequest(Request):
+    """Names a timeslot of a port."""
+
+    port: str
+    timeslot: int
+
+
 class CardDchannelReply(Record):
     """The descriptor (index 0)."""
 
@@ -198,6 +205,7 @@ INTERFACE = Interface(
         Method("Shutdown", CardShutdownRequest, Empty, role="operate", doc="The port stops."),
         Method("Status", CardPortRequest, CardStatus, doc="Alarms and counters of a port."),
         Method("OpenTimeslot", CardOpenRequest, CardOpenReply, role="operate", fds=True, doc="A B-channel."),
+        Method("ProveFree", CardTimeslotRequest, Empty, role="operate", doc="Refused while anybody has it open."),
         Method("OpenDchannel", CardDchannelRequest, CardDchannelReply, role="operate", fds=True, doc="A D-channel."),
         Method("Monitor", Empty, CardNews, stream=True, doc="Which ports' alarms change."),
         Method("Cable", CardCableRequest, Empty, role="operate", doc="Join two ports."),
