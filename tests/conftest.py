@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from hypothesis import HealthCheck, settings
 # No deadline: a slow machine is not a failed property.
 settings.register_profile("rings", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rings")
+
+# Started in the background one inherits SIGINT ignored, and hands that on; what we start is to be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test meets a service that lives on this machine.
 os.environ.pop("DAHDI_PY_SOCKET", None)
