@@ -6,15 +6,16 @@ PYTHON := .venv/bin/python
 # Which rings `make test` runs; empty: all of them.
 RINGS ?=
 
-.PHONY: help build demo run test bench idl format clean
+.PHONY: help build demo run test soak bench idl format clean
 
 help:
 	@echo "make demo    start the service on a simulated card, place calls, show the record, stop"
 	@echo "make run     the same service in the foreground until Ctrl-C"
 	@echo "make test    all tests; RINGS=\"lint core\" chooses"
+	@echo "make soak    the same proofs over far more runs, calls and deaths; hours"
 	@echo "make bench   the measurements of docs/performance.md"
 	@echo "make build   .venv with the command .venv/bin/dahdi-py"
-	@echo "make idl     write the .varlink files anew from the message types"
+	@echo "make idl     write anew what is made from other files: .varlink, docs/api.md, the blocking client"
 	@echo "make format  format Python and C"
 	@echo "make clean   remove everything that was built"
 
@@ -31,13 +32,17 @@ test:
 	@scripts/set-up test
 	@$(PYTHON) scripts/rings.py $(RINGS)
 
+soak:
+	@scripts/set-up test
+	@$(PYTHON) -m pytest --soak -q -p no:cacheprovider tests/model tests/service
+
 bench:
 	@scripts/set-up test
 	@$(PYTHON) -m bench
 
 idl:
 	@scripts/set-up test
-	@$(PYTHON) -m dahdi_py.wire.idl && $(PYTHON) docs/write_api.py
+	@$(PYTHON) -m dahdi_py.wire.idl && $(PYTHON) docs/write_api.py && $(PYTHON) scripts/write_blocking_client.py
 
 format:
 	@scripts/set-up test

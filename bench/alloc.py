@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from bench.build import program
 from bench.machine import pinned
 from bench.service import configuration, running
 
-PAIRS = 4
-"""Spans to allocate from: 4 x 30 channels for 64 in flight."""
+PAIRS = 9
+"""Spans to allocate from: 9 x 30 channels for 256 in flight."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,17 @@ class Shape:
 
 ONE = Shape("one at a time", 4000, 1, 1)
 DEEP = Shape("64 in flight", 12000, 64, 1)
-WIDE = Shape("64 clients", 12000, 1, 64)
+WIDE = Shape("256 clients", 12000, 1, 256)
+LONG = Shape("one at a time, for long", 50000, 1, 1)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: p50 and p99 of a cycle in us, cycles a second."""
+    """One run: percentiles of a cycle in us, cycles a second."""
 
     p50_us: float
     p99_us: float
+    p9999_us: float
     rate: float
 
 
@@ -49,7 +51,7 @@ def load(socket: str, shape: Shape) -> Sample:
     """One run of the C load client against a socket."""
     command = [program("alloc_client"), socket, "all", str(shape.cycles), str(shape.in_flight), str(shape.clients)]
     out = subprocess.run(pinned(command), check=True, capture_output=True, text=True, timeout=300).stdout.split()
-    return Sample(int(out[2]) / 1e3, int(out[3]) / 1e3, int(out[0]) / float(out[1]))
+    return Sample(int(out[2]) / 1e3, int(out[3]) / 1e3, int(out[5]) / 1e3, int(out[0]) / float(out[1]))
 
 
 @contextmanager
@@ -80,17 +82,31 @@ class Figure:
 
 def middle(samples: list[Sample]) -> Sample:
     """The median of each figure."""
-    return Sample(median(s.p50_us for s in samples), median(s.p99_us for s in samples), median(s.rate for s in samples))
+    return Sample(
+        median(s.p50_us for s in samples),
+        median(s.p99_us for s in samples),
+        median(s.p9999_us for s in samples),
+        median(s.rate for s in samples),
+    )
 
 
-def measure(repetitions: int, *, journal: bool) -> list[Figure]:
+def measure(repetitions: int, *, journal: bool, audit: bool = False) -> list[Figure]:
     """Floor and service interleaved in one run, `repetitions` times each shape."""
+    return _measure((ONE, DEEP, WIDE), repetitions, journal=journal, audit=audit)
+
+
+def pauses(repetitions: int) -> Figure:
+    """One client for long, with the journal on: what the slowest of ten thousand cycles takes."""
+    return _measure((LONG,), repetitions, journal=True, audit=True)[0]
+
+
+def _measure(shapes: Sequence[Shape], repetitions: int, *, journal: bool, audit: bool) -> list[Figure]:
     figures = []
     with tempfile.TemporaryDirectory(prefix="bench") as directory, floor() as floor_socket:
-        config = configuration(PAIRS, journal=journal)
+        config = configuration(PAIRS, journal=journal, audit=audit)
         with running(Path(directory) / "run", config) as service:
             load(service.socket, Shape("warm up", 500, 1, 1))
-            for shape in (ONE, DEEP, WIDE):
+            for shape in shapes:
                 pairs = [(load(floor_socket, shape), load(service.socket, shape)) for _ in range(repetitions)]
                 figures.append(Figure(shape, middle([p[0] for p in pairs]), middle([p[1] for p in pairs])))
     return figures

@@ -35,10 +35,15 @@ ONE = Shape("one at a time", 1, 1, 300)
 
 @dataclass(frozen=True)
 class Figure:
-    """CPU per call of floor and line host, us; calls a second they ran at."""
+    """CPU per call of floor and line host, us; calls a second they ran at.
+
+    Attributes:
+        controlled_us: Of the floor and its controller.
+    """
 
     shape: Shape
     floor_us: float
+    controlled_us: float
     host_us: float
     floor_rate: float
     host_rate: float
@@ -72,15 +77,22 @@ def _process(command: list[str], directory: Path, log: str) -> Iterator[subproce
         _end(process)
 
 
-def _run(directory: Path, owner: list[str], socket: Path, shape: Shape, *, is_floor: bool) -> tuple[float, float]:
-    """One run: the process `owner` serves ports 1..n, the far end places; (CPU us a call, calls a second)."""
+def _run(
+    directory: Path, owner: list[str], socket: Path, shape: Shape, *, is_floor: bool
+) -> tuple[float, float, float]:
+    """One run: the process `owner` serves ports 1..n, the far end places.
+
+    Returns:
+        CPU us a call, the same with the controller, calls a second.
+    """
     card = str(directory / "card.sock")
     far = f"17-{16 + shape.spans}"
     socket.unlink(missing_ok=True)
     with _process(owner, directory, "owner.log") as measured:
         _wait_for(socket)
         controller_env = ["env", "BENCH_FLOOR=1"] if is_floor else []
-        with _process([*controller_env, program("calls_controller"), str(socket)], directory, "controller.log"):
+        command = [*controller_env, program("calls_controller"), str(socket)]
+        with _process(command, directory, "controller.log") as controller:
             peer = subprocess.Popen(
                 pinned([program("calls_peer"), card, far, str(shape.calls), str(shape.in_flight)]),
                 stdout=subprocess.PIPE,
@@ -89,14 +101,25 @@ def _run(directory: Path, owner: list[str], socket: Path, shape: Shape, *, is_fl
             assert peer.stdout is not None
             if peer.stdout.readline().strip() != "up":
                 raise RuntimeError(f"D-channels did not come up; see {directory}")
-            before = cpu_ns(measured.pid)
+            before = cpu_ns(measured.pid), cpu_ns(controller.pid)
             calls, seconds, failed = peer.stdout.readline().split()
-            spent = cpu_ns(measured.pid) - before
+            spent, controlling = cpu_ns(measured.pid) - before[0], cpu_ns(controller.pid) - before[1]
             peer.wait()
             peer.stdout.close()
             if int(failed):
                 raise RuntimeError(f"{failed} of {calls} calls failed")
-            return spent / 1e3 / int(calls), int(calls) / float(seconds)
+            return spent / 1e3 / int(calls), (spent + controlling) / 1e3 / int(calls), int(calls) / float(seconds)
+
+
+def floor_rate(directory: Path, shape: Shape) -> float:
+    """Calls a second between the floor and the far end, on a card of 32 E1 ports of its own."""
+    config = directory / "config.toml"
+    config.write_text(configuration(16, journal=False, own_only=True))
+    socket = directory / "floor.sock"
+    floor = [program("calls_floor"), str(directory / "card.sock"), f"1-{shape.spans}", str(socket)]
+    with _process([*COMMAND, "sim-card", "sim", "--config", str(config)], directory, "card.log"):
+        _wait_for(directory / "card.sock")
+        return _run(directory, floor, socket, shape, is_floor=True)[1]
 
 
 def measure(repetitions: int) -> list[Figure]:
@@ -123,9 +146,10 @@ def measure(repetitions: int) -> list[Figure]:
                     Figure(
                         shape,
                         median(run[0][0] for run in runs),
-                        median(run[1][0] for run in runs),
                         median(run[0][1] for run in runs),
-                        median(run[1][1] for run in runs),
+                        median(run[1][0] for run in runs),
+                        median(run[0][2] for run in runs),
+                        median(run[1][2] for run in runs),
                     )
                 )
     return figures

@@ -25,6 +25,12 @@ def cpu_ns(pid: int) -> int:
     return total
 
 
+def rss_kib(pid: int) -> int:
+    """Resident memory of a process, KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
 def children(pid: int) -> list[int]:
     """Direct children of a process."""
     found = []

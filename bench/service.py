@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "dahdi_py.cli"]
 START_S = 60.0
 
 
-def configuration(pairs: int, *, journal: bool, hosts: int = 1, own_only: bool = False) -> str:
+def configuration(pairs: int, *, journal: bool, audit: bool = True, hosts: int = 1, own_only: bool = False) -> str:
     """A simulated card of 2 x `pairs` E1 ports, port n cabled to n + pairs, split over so many hosts.
 
     Args:
@@ -28,7 +28,7 @@ def configuration(pairs: int, *, journal: bool, hosts: int = 1, own_only: bool =
     """
     ports = 2 * pairs
     lines = [
-        f"[service]\nname = 'bench'\njournal = {str(journal).lower()}\nlinger_s = 600",
+        f"[service]\nname = 'bench'\njournal = {str(journal).lower()}\naudit = {str(audit).lower()}\nlinger_s = 600",
         "[[cards]]\nname = 'sim'\nkind = 'sim'",
         f"ports = {['E1'] * ports}",
         f"cables = {[[n, n + pairs] for n in range(1, pairs + 1)]}",
@@ -53,6 +53,17 @@ class Running:
     socket: str
     daemon: subprocess.Popen[bytes]
 
+    def pids(self) -> dict[str, int]:
+        """The process ids by role: daemon, host (the first), card."""
+        with Client(self.socket) as client:
+            host = client.hosts()[0].pid
+        lock = (self.directory / "card.sock.lock").read_text()
+        return {"daemon": self.daemon.pid, "host": host, "card": int(lock)}
+
+    def begin(self) -> None:
+        """A daemon has been started again."""
+        self.daemon = _daemon(self.directory)
+
 
 def environment(directory: Path) -> dict[str, str]:
     """Our environment, with the service's own socket."""
@@ -60,34 +71,39 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(directory: Path, config: str) -> Iterator[Running]:
-    """A ready service, pinned, every D-channel up; stopped whole afterwards."""
+def running(directory: Path, config: str, *, far_ends: bool = True) -> Iterator[Running]:
+    """A ready service, pinned; stopped whole afterwards.
+
+    Args:
+        far_ends: Every D-channel has its far end, and is waited for.
+    """
     directory.mkdir(mode=0o700, exist_ok=True)
-    path = directory / "config.toml"
-    path.write_text(config)
-    socket = str(directory / "control.sock")
-    with (directory / "daemon.log").open("wb") as log:
-        daemon = subprocess.Popen(
-            pinned([*COMMAND, "daemon", "--config", str(path)]), env=environment(directory), stderr=log, stdout=log
-        )
+    (directory / "config.toml").write_text(config)
+    service = Running(directory, str(directory / "control.sock"), _daemon(directory))
     try:
-        wait_until_ready(socket)
-        yield Running(directory, socket, daemon)
+        wait_until_ready(service.socket, far_ends=far_ends)
+        yield service
     finally:
-        with suppress(DahdiPyError), Client(socket) as client:
+        with suppress(DahdiPyError), Client(service.socket) as client:
             client.stop_daemon(service=True)
         with suppress(subprocess.TimeoutExpired):
-            daemon.wait(30)
-        daemon.kill()
+            service.daemon.wait(30)
+        service.daemon.kill()
 
 
-def wait_until_ready(socket: str) -> None:
-    """Returns when every host is up, and every D-channel too."""
+def _daemon(directory: Path) -> subprocess.Popen[bytes]:
+    command = pinned([*COMMAND, "daemon", "--config", str(directory / "config.toml")])
+    with (directory / "daemon.log").open("ab") as log:
+        return subprocess.Popen(command, env=environment(directory), stderr=log, stdout=log)
+
+
+def wait_until_ready(socket: str, *, far_ends: bool = True) -> None:
+    """Returns when every span is there, and (with far ends) every D-channel up."""
     deadline = time.monotonic() + START_S
     while True:
         with suppress(DahdiPyError), Client(socket) as client:
             spans = client.spans()
-            if spans and all(span.dchannel == "up" for span in spans):
+            if spans and all(span.dchannel == "up" if far_ends else span.description for span in spans):
                 return
         if time.monotonic() > deadline:
             raise TimeoutError(f"the service is not ready after {START_S:.0f} s; see {Path(socket).parent}")

@@ -12,7 +12,9 @@ DahdiPyError                    never raised itself
 │   ├── NoChannel               the group or span has none free (cause 34)
 │   ├── ChannelBusy             the one asked for is taken (cause 44)
 │   ├── OutOfService            the one asked for is disabled or locked
-│   └── Glare                   the far end took it at the same moment
+│   ├── Glare                   the far end took it at the same moment
+│   ├── QuotaExceeded           the client or group holds as many channels as it may
+│   └── RateLimited             the client or group places calls faster than it may
 ├── SignallingError             a call cannot do what was asked
 │   ├── WrongCallState          we asked for something illegal in this state
 │   └── PeerViolation           the far end did
@@ -21,6 +23,7 @@ DahdiPyError                    never raised itself
 │   ├── StaleToken              the lease this token names has ended
 │   ├── NotOwner                the lease is another's
 │   └── UntrustedMedia          the uid may not hold a kernel descriptor
+├── LawMismatch                 two channels of different companding laws cannot be bridged
 ├── NotFound                    no such span, channel, group, call, host
 ├── HostUnavailable             the line host is not connected
 └── Unreachable                 no daemon (or card) answers on the socket
@@ -127,6 +130,18 @@ class Glare(AllocationError):
     code = "org.dahdipy.Glare"
 
 
+class QuotaExceeded(AllocationError):
+    """A client or group holds as many channels as it may; fields limit, used, setting."""
+
+    code = "org.dahdipy.QuotaExceeded"
+
+
+class RateLimited(AllocationError):
+    """A client or group places calls faster than it may; fields limit (a minute), retry_after_s, setting."""
+
+    code = "org.dahdipy.RateLimited"
+
+
 class SignallingError(DahdiPyError):
     """A call cannot do what was asked."""
 
@@ -170,9 +185,15 @@ class NotOwner(AccessError):
 
 
 class UntrustedMedia(AccessError):
-    """A kernel descriptor goes only to root and to uids named in `setting`."""
+    """An older line host has only kernel descriptors, for root and uids named in `setting`."""
 
     code = "org.dahdipy.UntrustedMedia"
+
+
+class LawMismatch(DahdiPyError):
+    """Two channels of different companding laws cannot be bridged: nothing is transcoded; fields a, b."""
+
+    code = "org.dahdipy.LawMismatch"
 
 
 class NotFound(DahdiPyError):

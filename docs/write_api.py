@@ -7,12 +7,13 @@ import inspect
 from pathlib import Path
 
 from dahdi_py.cli import exits
+from dahdi_py.core import access
 from dahdi_py.wire.idl import describe, own_errors
 from dahdi_py.wire.interface import Interface, Method
-from dahdi_py.wire.messages import alarms, calls, channels, daemon, events, groups, hosts, spans
+from dahdi_py.wire.messages import alarms, calls, channels, daemon, events, groups, hosts, sim, spans
 
 DOCUMENT = Path(__file__).parent / "api.md"
-INTERFACES = [module.INTERFACE for module in (spans, channels, groups, calls, alarms, events, hosts, daemon)]
+INTERFACES = [module.INTERFACE for module in (spans, channels, groups, calls, alarms, events, hosts, daemon, sim)]
 
 HEAD = """# The control socket: methods, events, errors
 
@@ -21,6 +22,11 @@ Written by `docs/write_api.py` from the message types that the daemon itself use
 make a call is told in [switching-core.md](switching-core.md).
 
 A member whose type begins with `?` may be left out or be null. Roles: `view` < `core`, `tech` < `operate`.
+"""
+
+_MATRIX_HEAD = """By role, on the control socket; on `view.sock` nobody may more than `view`. Roles are given to
+users and groups in `[access]` of the configuration; root and the group `dahdi` have `operate`. A refusal says which
+role was missing and which setting gives it.
 """
 
 _ERRORS_HEAD = """Each comes with `message`, a sentence for a person, and the fields named here. A request that does
@@ -35,6 +41,9 @@ def document() -> str:
         HEAD,
         "## Methods\n",
         "| method | does | role | |\n|---|---|---|---|\n" + "".join(methods),
+        "## Who may call what\n",
+        _MATRIX_HEAD,
+        _matrix(),
         "## Events\n",
         _kinds(),
         "## Errors\n",
@@ -50,6 +59,18 @@ def _row(interface: Interface, method: Method) -> str:
     notes = [*(["stream (`more`)"] if method.stream else []), *(["descriptors"] if method.fds else [])]
     name = f"{interface.name.rpartition('.')[2]}.{method.name}"
     return f"| `{name}` | {method.doc} | {method.role} | {', '.join(notes)} |\n"
+
+
+def _matrix() -> str:
+    """Role by method, as the daemon decides it."""
+    rows = []
+    for interface in INTERFACES:
+        for method in interface.methods:
+            name = f"{interface.name.rpartition('.')[2]}.{method.name}"
+            allowed = ["yes" if method.role in access.implied(role) else "" for role in access.ROLES]
+            rows.append(f"| `{name}` | {' | '.join(allowed)} |\n")
+    head = f"| method | {' | '.join(access.ROLES)} |\n|---{'|---' * len(access.ROLES)}|\n"
+    return head + "".join(rows)
 
 
 def _kinds() -> str:

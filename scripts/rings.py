@@ -34,6 +34,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "pair": ("tests/ffi", "tests/pair"),
     "sim": ("tests/native", "tests/line", "tests/backends", "tests/simcard"),
     "system": (
+        "tests/model",
         "tests/linehost",
         "tests/daemon",
         "tests/client",
@@ -127,11 +128,14 @@ def types(result: Result) -> None:
 
 
 def includes(source: str) -> list[str]:
-    """A C file sees its own folder; a test program also the parts it tests."""
+    """A C file sees its own folder; a test program also the parts it tests, a bench what it compares with."""
     folders = [Path(source).parent]
     if source.startswith("tests/"):
         folders += sorted(path for path in (ROOT / "native").iterdir() if path.is_dir())
-    return [f"-I{folder}" for folder in folders]
+    found = [f"-I{folder}" for folder in folders]
+    if source.startswith("bench/"):
+        found += [f"-isystem{folder}" for folder in sorted(Path("/usr/src").glob("dahdi-*/include/dahdi"))]
+    return found
 
 
 def native(result: Result) -> None:

@@ -21,9 +21,14 @@ os.environ.pop("DAHDI_PY_SOCKET", None)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dahdi-span", type=int, metavar="N", help="run the hardware tests on this real span")
+    parser.addoption("--soak", action="store_true", help="run the long tests and nothing else")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    soaking = config.getoption("--soak")
+    others = [item for item in items if (item.get_closest_marker("soak") is None) is soaking]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in set(others)]
     if config.getoption("--dahdi-span") is not None:
         return
     for item in items:

@@ -2,8 +2,8 @@
 /* alloc_client SOCKET GROUP ROUNDS IN_FLIGHT CLIENTS: allocates and releases channels with their descriptors.
  *
  * Each of CLIENTS connections keeps IN_FLIGHT cycles going: Allocate, take and close the descriptor, Release. Prints
- * one line: cycles, seconds, and p50, p99, p99.9 of a whole cycle in ns (for one in flight), or of the time between
- * a request and its reply's end otherwise.
+ * one line: cycles, seconds, and p50, p99, p99.9, p99.99 of a whole cycle in ns (for one in flight), or of the time
+ * between a request and its reply's end otherwise.
  */
 #define _GNU_SOURCE
 #include "wire.h"
@@ -126,7 +126,8 @@ int main(int argc, char **argv) {
     }
     double seconds = (double)(now_ns() - start) / 1e9;
     qsort(samples, (size_t)rounds, sizeof *samples, by_size);
-    printf("%ld %.6f %lld %lld %lld\n", rounds, seconds, (long long)samples[rounds / 2],
-           (long long)samples[rounds * 99 / 100], (long long)samples[rounds * 999 / 1000]);
+    printf("%ld %.6f %lld %lld %lld %lld\n", rounds, seconds, (long long)samples[rounds / 2],
+           (long long)samples[rounds * 99 / 100], (long long)samples[rounds * 999 / 1000],
+           (long long)samples[rounds * 9999 / 10000]);
     return 0;
 }

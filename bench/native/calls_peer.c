@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* calls_peer CARD PORTS CALLS IN_FLIGHT: the far end of every span; places, is answered, hangs up, places again.
+/* calls_peer CARD PORTS CALLS IN_FLIGHT [RATE]: the far end of every span; places, is answered, hangs up, places again.
  *
- * Keeps IN_FLIGHT calls going on each D-channel until CALLS are through; prints calls and seconds.
+ * Keeps IN_FLIGHT calls going on each D-channel until CALLS are through; with RATE it places so many a second instead,
+ * on the D-channels in turn, IN_FLIGHT at most on each. Prints calls, seconds and failures; on SIGUSR1 the calls so
+ * far.
  */
 #define _GNU_SOURCE
 #include "dchannels.h"
 #include "wire.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
 static long wanted, placed, done, failed;
-static int in_flight;
+static int in_flight, rate;
+static uint32_t busy[MAX_DCHANNELS]; /* with a rate: bit t while timeslot t carries a call */
+static volatile sig_atomic_t asked;
 
 static void place(struct dchannel *d, int channel) {
     if (placed == wanted)
@@ -27,6 +32,37 @@ static void place(struct dchannel *d, int channel) {
     if (pri_setup(d->pri, call, sr))
         die("pri_setup");
     pri_sr_free(sr);
+}
+
+/* The call on the channel is over: another takes its place, or waits for its time. */
+static void over(struct dchannel *d, int channel) {
+    done++;
+    if (rate)
+        busy[d - dchannels] &= ~(1u << channel);
+    else
+        place(d, channel);
+}
+
+/* Calls whose time has come are placed, on the next D-channel that has room. */
+static void place_due(int64_t start) {
+    static int next, timeslot[MAX_DCHANNELS];
+    long due = (long)((double)(now_ns() - start) / 1e9 * rate);
+    for (int tries = 0; placed < due && placed < wanted && tries < dchannel_count; tries++) {
+        int at = next++ % dchannel_count;
+        if (__builtin_popcount(busy[at]) >= in_flight)
+            continue;
+        do
+            timeslot[at] = timeslot[at] % 31 + 1;
+        while (timeslot[at] == 16 || busy[at] >> timeslot[at] & 1);
+        busy[at] |= 1u << timeslot[at];
+        place(&dchannels[at], timeslot[at]);
+        tries = -1;
+    }
+}
+
+static void ask(int number) {
+    (void)number;
+    asked = 1;
 }
 
 static void on_event(struct dchannel *d, pri_event *e) {
@@ -46,12 +82,10 @@ static void on_event(struct dchannel *d, pri_event *e) {
         channel = e->hangup.channel & 0xff;
         failed += e->hangup.cause != PRI_CAUSE_NORMAL_CLEARING;
         pri_hangup(d->pri, e->hangup.call, e->hangup.cause);
-        done++;
-        place(d, channel);
+        over(d, channel);
         break;
     case PRI_EVENT_HANGUP_ACK:
-        done++;
-        place(d, e->hangup.channel & 0xff);
+        over(d, e->hangup.channel & 0xff);
         break;
     }
 }
@@ -64,18 +98,21 @@ static int all_up(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 5) {
-        fprintf(stderr, "usage: calls_peer CARD PORTS CALLS IN_FLIGHT\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: calls_peer CARD PORTS CALLS IN_FLIGHT [RATE]\n");
         return 2;
     }
     int ep = epoll_create1(0);
     wanted = atol(argv[3]);
     in_flight = atoi(argv[4]);
+    rate = argc == 6 ? atoi(argv[5]) : 0;
+    signal(SIGUSR1, ask);
     dchannels_open(argv[1], argv[2], PRI_NETWORK, ep);
     int64_t settled = 0, start = 0, heard = now_ns();
     while (!start || done < wanted) {
         struct epoll_event ready[64];
-        int n = epoll_wait(ep, ready, 64, dchannels_timeout());
+        int timeout = dchannels_timeout();
+        int n = epoll_wait(ep, ready, 64, rate && timeout > 1 ? 1 : timeout);
         for (int i = 0; i < n; i++)
             dchannel_turn(ready[i].data.ptr, on_event);
         if (!n)
@@ -83,7 +120,7 @@ int main(int argc, char **argv) {
                 dchannel_turn(&dchannels[i], on_event);
         if (n)
             heard = now_ns();
-        else if (now_ns() - heard > 30000000000) {
+        else if (start && now_ns() - heard > 30000000000) {
             fprintf(stderr, "nothing heard for 30 s: %ld placed, %ld done, %ld failed\n", placed, done, failed);
             return 1;
         }
@@ -93,9 +130,17 @@ int main(int argc, char **argv) {
             puts("up");
             fflush(stdout);
             start = now_ns();
-            for (int i = 0; i < dchannel_count; i++)
+            heard = start;
+            for (int i = 0; !rate && i < dchannel_count; i++)
                 for (int c = 1; c <= in_flight; c++)
                     place(&dchannels[i], c < 16 ? c : c + 1);
+        }
+        if (start && rate)
+            place_due(start);
+        if (asked) {
+            asked = 0;
+            printf("%ld\n", done);
+            fflush(stdout);
         }
     }
     printf("%ld %.6f %ld\n", done, (double)(now_ns() - start) / 1e9, failed);

@@ -9,26 +9,32 @@ A backend **must**
 - read a setting before writing it, write only differences, and never write to a span with open channels unless forced;
 - report `None` for a setting or counter the driver does not keep, never 0;
 - refuse with `Unsupported`, naming operation, span and driver, what the driver cannot do;
+- undo a `join` whole in `part`: what was written to either channel meanwhile is not sent, nothing that came meanwhile
+  is read, and whoever opens either channel next hears and is heard by nobody but his own line;
 - raise `DeviceGone` when the card is gone, and come back by itself when it is back (`events` says so);
 - touch no span but the one named.
 
 It **might**
 
 - create dynamic spans in `configure` (and adopt those that exist);
+- join two channels in the hardware (`capabilities` says ``bridge``), each octet in order and unchanged; where it
+  cannot, or not these two, it refuses with `Unsupported`, and the line host copies instead;
 - block for up to a second in `configure`, `startup`, `shutdown`, `maintenance` and `destroy`: the line host calls
   these, and only these, from its worker thread. Everything else returns within a system call or two
-  (sim: one bounded round trip to the card).
+  (sim: one bounded round trip to the card). `begin_open` and `begin_proof` do not even wait for that: many may be under
+  way at once, and are answered in any order.
 
 Every span is named by its `port`: the configured place on the card, such as ``"1"`` or ``"loc/1:0"``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dahdi_py.core.terms import Alarms, Coding, Framing, Law, LineType, Mode, Timeslot
+from dahdi_py.errors import HardwareError
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +98,20 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class SpanStatus:
-    """What a span reports at this moment: its alarm bits as received, and its counters."""
+    """What a span reports at this moment: its alarm bits as received, and its counters.
+
+    Attributes:
+        sync_source: Number of the span that is timing source now, 0 for the span's own oscillator, None where the
+            driver does not tell.
+        estimated: Counters that may count less than there is, and `defects` when the alarm bits come late.
+    """
 
     port: str
     alarms: Alarms
     counters: Counters
     level_db: float | None = None
     sync_source: int | None = None
+    estimated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,28 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """What the holder of a timeslot's descriptor missed since it was opened; `None` where the driver keeps no count.
+
+    Attributes:
+        overruns: Blocks dropped because it did not read.
+        underruns: Idle octets sent because it did not write.
+    """
+
+    overruns: int | None = None
+    underruns: int | None = None
+
+
+class Leg(NamedTuple):
+    """An open channel that is joined with another: its place, our copy of its descriptor, and what that is."""
+
+    port: str
+    timeslot: Timeslot
+    fd: int
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
 class BackendEvent:
     """Something happened: read the span's status again, or a channel's device event.
 
@@ -132,6 +167,12 @@ class BackendEvent:
 
     port: str | None
     kind: str
+
+
+OnOpened = Callable[[int, Media | None, HardwareError | None], None]
+"""Takes the descriptor, the taker's to close, and what it is; or -1, None and the error."""
+OnProved = Callable[[HardwareError | None], None]
+"""Takes None when the timeslot is free, else why it is not."""
 
 
 class Backend(Protocol):
@@ -196,6 +237,46 @@ class Backend(Protocol):
             DeviceGone: The span or card is not there.
         """
 
+    def join(self, a: Leg, b: Leg) -> None:
+        """Each channel sends what the other receives, and nothing that is written to it; `part` comes before closing.
+
+        Neither descriptor is read or written meanwhile.
+
+        Raises:
+            Unsupported: These two cannot be joined here.
+            DeviceBusy: One of them is joined already, where the driver knows.
+            DeviceGone: The span or card is not there.
+        """
+
+    def part(self, a: Leg, b: Leg) -> None:
+        """Each channel has its own descriptor's octets again; once is enough.
+
+        Raises:
+            DeviceGone: The span or card is not there, and with it the joint.
+        """
+
+    def begin_open(self, port: str, timeslot: Timeslot, media: Media, done: OnOpened) -> None:
+        """As `open_timeslot`, but `done` is told what came of it: now, or in a later `answers` or `settle`."""
+
+    def begin_proof(self, port: str, timeslot: Timeslot, done: OnProved) -> None:
+        """As `prove_free`, but `done` is told what came of it: now, or in a later `answers` or `settle`."""
+
+    def answers_fd(self) -> int | None:
+        """A descriptor that is readable when `answers` has something to do; None where nothing is ever under way."""
+
+    def answers(self) -> None:
+        """Who began something knows what came of it, as far as that is known; never blocks."""
+
+    def settle(self) -> None:
+        """Nothing that was begun is under way any more; waits, for a bounded time."""
+
+    def missed(self, port: str, timeslot: Timeslot) -> Missed:
+        """What the open timeslot's holder missed.
+
+        Raises:
+            DeviceGone: The span or card is not there.
+        """
+
     def event_fd(self) -> int:
         """A descriptor that is readable when `events` has something."""
 
@@ -206,7 +287,10 @@ class Backend(Protocol):
         """Device events pending on an open channel, by name, taken off its queue; empty where a driver has none."""
 
     def capabilities(self) -> frozenset[str]:
-        """What the driver can do beyond the minimum: ``dynamic``, ``local_loop``, ``line_loop``, ``payload_loop``."""
+        """What the driver can do beyond the minimum.
+
+        ``dynamic``, ``local_loop``, ``line_loop``, ``payload_loop``; ``bridge``: `join` two of its channels.
+        """
 
     def close(self) -> None:
         """Every descriptor of the backend's own is closed; spans and channels stay as they are."""

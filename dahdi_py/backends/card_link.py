@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import msgspec
 
-from dahdi_py.errors import DahdiPyError, DeviceGone, Unsupported, from_wire
+from dahdi_py.errors import DahdiPyError, DeviceGone, HardwareError, Unsupported, from_wire
 from dahdi_py.wire.framing import close_all, format_call, parse_reply
-from dahdi_py.wire.refusals import ProtocolError, VarlinkError
+from dahdi_py.wire.messages.card import CardRefused
+from dahdi_py.wire.refusals import ProtocolError
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _RECEIVE_OCTETS = 32 * 1024
@@ -131,13 +132,22 @@ class CardLink:
             self.close()
             raise self.gone(operation, span, f"what answers on {self._path} is no card: {error}") from None
 
-    def _refusal(self, error: DahdiPyError, operation: str, span: str) -> DahdiPyError:
-        if not isinstance(error, VarlinkError):
-            return error
-        # What no card could take, such as a timeslot of 99.
-        return Unsupported(f"card {self._card}: {error}", operation=operation, span=span, driver="sim")
+    def _refusal(self, error: DahdiPyError, operation: str, span: str) -> HardwareError:
+        return error if isinstance(error, HardwareError) else _impossible(error, self._card, operation, span)
 
     def gone(self, operation: str, span: str, why: str) -> DahdiPyError:
         """The error for a card that is not there."""
         place = f" of port {span}" if span else ""
         return DeviceGone(f"card {self._card}: {operation}{place}: {why}", operation=operation, span=span, driver="sim")
+
+
+def _impossible(error: DahdiPyError, card: str, operation: str, span: str) -> Unsupported:
+    """The error for what no card could take, such as a timeslot of 99."""
+    return Unsupported(f"card {card}: {error}", operation=operation, span=span, driver="sim")
+
+
+def refusal_of(refused: CardRefused, card: str, operation: str, span: str) -> HardwareError:
+    """Why the card did not do one of a batch."""
+    fields = {"message": refused.message, "operation": operation, "span": span, "driver": "sim"}
+    error = from_wire(refused.error, fields)
+    return error if isinstance(error, HardwareError) else _impossible(error, card, operation, span)

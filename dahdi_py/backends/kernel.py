@@ -13,8 +13,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dahdi_py.backends import kernel_channel, kernel_configure, kernel_lock, kernel_ports, kernel_snapshot, kernel_sysfs
-from dahdi_py.backends.base import BackendEvent, LineConfig, Media, SpanInfo, SpanStatus
+from dahdi_py.backends import (
+    kernel_bridge,
+    kernel_channel,
+    kernel_configure,
+    kernel_lock,
+    kernel_ports,
+    kernel_snapshot,
+    kernel_sysfs,
+)
+from dahdi_py.backends.base import (
+    BackendEvent,
+    Leg,
+    LineConfig,
+    Media,
+    Missed,
+    OnOpened,
+    OnProved,
+    SpanInfo,
+    SpanStatus,
+)
 from dahdi_py.backends.kernel_sysfs import FoundSpan, Identity
 from dahdi_py.core.config import Dynamic
 from dahdi_py.core.terms import Timeslot
@@ -97,7 +115,7 @@ class KernelBackend:
             return kernel_snapshot.status(port, span, stat)
 
     def capabilities(self) -> frozenset[str]:
-        """Dynamic spans always; the loops of the drivers whose spans are configured here."""
+        """Dynamic spans and joined channels always; the loops of the drivers whose spans are configured here."""
         return kernel_snapshot.capabilities(list(self._known.values()))
 
     # Making it so
@@ -122,6 +140,8 @@ class KernelBackend:
             if config := self._configs.get(port):  # SHUTDOWN unconfigures every channel
                 lost = kernel_configure.differing_channels(self._ctl(), span, config)
                 kernel_configure.write_channels(self._ctl(), lost, config)
+                channos = [kernel_configure.channel_number(span, timeslot) for timeslot in config.bchannels]
+                kernel_bridge.clear(channos, self._devices)
             dahdi.startup(self._ctl(), stat.number)
             self._started[port] = True
 
@@ -170,6 +190,47 @@ class KernelBackend:
         """The timeslot could be opened now: no process holds it, ours included."""
         with self._named(port, timeslot):
             kernel_channel.prove_free(self._channel(port, timeslot), self._devices)
+
+    def join(self, a: Leg, b: Leg) -> None:
+        """Each channel sends what the other received a millisecond before, and nothing that is written to it."""
+        with self._named(a.port, a.timeslot):
+            kernel_bridge.join(a, b)
+
+    def part(self, a: Leg, b: Leg) -> None:
+        """Each channel has its own descriptor's octets again, none of those that were queued meanwhile."""
+        with self._named(a.port, a.timeslot):
+            kernel_bridge.part(a, b)
+
+    def begin_open(self, port: str, timeslot: Timeslot, media: Media, done: OnOpened) -> None:
+        """As `open_timeslot`; `done` is told now."""
+        try:
+            fd, given = self.open_timeslot(port, timeslot, media)
+        except HardwareError as error:
+            done(-1, None, error)
+        else:
+            done(fd, given, None)
+
+    def begin_proof(self, port: str, timeslot: Timeslot, done: OnProved) -> None:
+        """As `prove_free`; `done` is told now."""
+        try:
+            self.prove_free(port, timeslot)
+        except HardwareError as error:
+            done(error)
+        else:
+            done(None)
+
+    def answers_fd(self) -> None:
+        """None: nothing is ever under way."""
+
+    def answers(self) -> None:
+        """Nothing is ever under way."""
+
+    def settle(self) -> None:
+        """Nothing is ever under way."""
+
+    def missed(self, port: str, timeslot: Timeslot) -> Missed:
+        """Nothing: the driver keeps no such count."""
+        return Missed()
 
     def drain_channel(self, fd: int) -> Sequence[str]:
         """Device events pending on an open channel, by name, taken off its queue; ``removed`` when it is dead."""
@@ -270,7 +331,7 @@ class KernelBackend:
         if (known := self._known.get(port)) and known.number is not None:
             with suppress(DeviceGone):
                 stat = dahdi.spanstat(self._ctl(), known.number)
-                if (stat.name, stat.description) == (known.name, known.description):
+                if known.is_called(stat.name, stat.description):
                     return known, stat
         self._ctl()
         span = kernel_ports.find(port, self._sysfs)

@@ -8,11 +8,19 @@ from collections.abc import Iterable
 from dahdi_py.backends import kernel_line
 from dahdi_py.backends.base import Counters, SpanInfo, SpanStatus
 from dahdi_py.backends.kernel_sysfs import FoundSpan
+from dahdi_py.core.performance_second import DEFECTS
 from dahdi_py.core.terms import Alarms, LineType
 from dahdi_py.ffi.dahdi import Line, SpanStat
 
 # Modules whose spans have loops. Source: their `maint` operations in DAHDI 2.11.1.
 _LOOPING = frozenset({"wct4xxp", "wcte12xp", "wcte13xp", "wcte43x", "wcte11xp", "wct1xxp", "tor2"})
+
+# They leave every count at 0. Source: wct1xxp.c, wcte11xp.c of DAHDI 2.11.1.
+_SILENT = frozenset({"wct1xxp", "wcte11xp"})
+# They add only the low octet of what the framer counted in a second. Source: wct4xxp/base.c, wcte13xp-base.c,
+# wcte43x-base.c of DAHDI 2.11.1, "Collect performance counters once per second".
+_LOW_OCTETS = frozenset({"wct4xxp", "wcte13xp", "wcte43x"})
+_COUNTED_IN_OCTETS = frozenset({"bpv", "cv", "crc", "ebit", "fas", "be"})
 
 
 def port_of(span: FoundSpan) -> str:
@@ -48,15 +56,21 @@ def info(port: str, span: FoundSpan, stat: SpanStat | None, started: bool | None
 
 
 def status(port: str, span: FoundSpan, stat: SpanStat) -> SpanStatus:
-    """Alarms and counters; a dynamic span's driver never counts, and DAHDI has no count of slips."""
-    counters = Counters() if span.dynamic else _counters(stat)
-    return SpanStatus(port, Alarms(stat.alarms), counters, sync_source=stat.sync_source or None)
+    """Alarms and counters; some drivers never count, and DAHDI has no count of slips.
+
+    Alarm bits are the driver's failures, some time after the defect: what is made of them is an estimate.
+    """
+    counters = Counters() if span.dynamic or span.driver in _SILENT else _counters(stat)
+    low = _COUNTED_IN_OCTETS if span.driver in _LOW_OCTETS else frozenset()
+    return SpanStatus(
+        port, Alarms(stat.alarms), counters, sync_source=stat.sync_source or None, estimated=low | {DEFECTS}
+    )
 
 
 def capabilities(spans: Iterable[FoundSpan]) -> frozenset[str]:
     """What those spans' drivers can do beyond the minimum."""
     loops = {"local_loop", "line_loop", "payload_loop"} if any(span.driver in _LOOPING for span in spans) else set()
-    return frozenset({"dynamic"} | loops)
+    return frozenset({"dynamic", "bridge"} | loops)
 
 
 def _counters(stat: SpanStat) -> Counters:
@@ -68,7 +82,8 @@ def _counters(stat: SpanStat) -> Counters:
         cv=kept(stat.cv),
         crc=kept(stat.crc4),
         ebit=kept(stat.ebit),
-        fas=kept(stat.fas),
+        # Drivers count framing errors under either name.
+        fas=kept(max(stat.fas, stat.fe)),
         be=kept(stat.be),
         errored_seconds=kept(stat.errored_seconds),
         irq_misses=kept(stat.irq_misses),

@@ -17,6 +17,9 @@ from dahdi_py.ffi.dahdi_errors import failure
 
 SYSFS = Path("/sys")
 
+NAME_ROOM, DESCRIPTION_ROOM = 20, 40
+"""Octets of a span's name and description in ioctls, the last one 0. Source: user.h `dahdi_spaninfo`."""
+
 Identity = tuple[str, int, str]
 """A span for as long as its device stays: device, local number, time of registration."""
 
@@ -52,6 +55,11 @@ class FoundSpan:
     def identity(self) -> Identity:
         """What stays the same while the span's number comes and goes."""
         return self.device, self.local, self.registered
+
+    def is_called(self, name: str, description: str) -> bool:
+        """Whether an ioctl would call it so: it has room for the beginning of the names that sysfs shows."""
+        ours = self.name[: NAME_ROOM - 1], self.description[: DESCRIPTION_ROOM - 1]
+        return ours == (name[: NAME_ROOM - 1], description[: DESCRIPTION_ROOM - 1])
 
     @property
     def dynamic(self) -> bool:
@@ -92,29 +100,29 @@ def assign(span: FoundSpan, sysfs: Path = SYSFS) -> None:
         raise failure("assign_span", error.errno or 0, span.name) from None
 
 
-def dynamic_names(driver: str, address: str) -> tuple[str, str]:
-    """Name and description that the kernel gives such a dynamic span, cut as it cuts them."""
-    return f"DYN/{driver}/{address}"[:19], f"Dynamic '{driver}' span at '{address}'"[:39]
-
-
 def find_dynamic(found: list[FoundSpan], driver: str, address: str) -> FoundSpan | None:
     """The dynamic span of that driver and address, or None.
 
     Raises:
         HardwareError: The kernel cut the names, and two of them cannot be told apart.
     """
-    name, description = dynamic_names(driver, address)
-    fitting = [
-        span
-        for span in found
-        if span.dynamic and span.name == name and (span.number is None or span.description == description)
-    ]
+    name = f"DYN/{driver}/{address}"
+    whole = [span for span in found if span.dynamic and name in (span.name, span.hardware_id)]
+    fitting = whole or [span for span in found if span.dynamic and _is_cut(span, name, driver, address)]
     if len(fitting) > 1:
         raise HardwareError(
-            f"{len(fitting)} dynamic spans are called {name}: the kernel cuts long addresses; destroy all but one",
+            f"{len(fitting)} dynamic spans are called {fitting[0].name}: the kernel cuts long addresses; destroy all "
+            "but one",
             operation="find",
         )
     return fitting[0] if fitting else None
+
+
+def _is_cut(span: FoundSpan, name: str, driver: str, address: str) -> bool:
+    """Whether the kernel gave the span what it had room for of that name; some versions have less of it."""
+    description = f"Dynamic '{driver}' span at '{address}'"
+    cut = len(span.name) >= NAME_ROOM - 1 and name.startswith(span.name)
+    return cut and (span.number is None or description.startswith(span.description))
 
 
 def _listed(folder: Path) -> list[Path]:

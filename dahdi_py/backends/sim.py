@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The simulated card's spans: real frames between cabled ports, real descriptors.
 
-Alarms follow from the received signal: a port whose cable is pulled, or whose far end is stopped, sees no pulse and is
-RED with LOS within one tick.
+Alarms follow from the received bits alone: framing and CRC are searched for, checked and lost by the standards' rules,
+and what each end sees of the other is what that end sends.
 
-Not modelled: framing bits beyond a constant pattern, so framing, coding, CRC-4 and build-out are kept but change
-nothing, two ends may differ in them without alarm, and there is no BLUE, YELLOW, LFA or LMFA; clocks (all ports share
-one: timing is kept, no slip but the card's own lateness); bit errors, level, jitter; echo cancellers and gain (answered
-as off); companding (a law only chooses the idle octet: two ends that differ are not noticed); maintenance modes;
-device events on channels (POLLPRI and errno 500 are the kernel's alone).
+Not modelled: jitter and wander (a clock is off by a constant); crosstalk and reflections (a level is a number that
+fades); echo cancellers and gain (answered as off); companding (a law only chooses the idle octet: two ends that differ
+are not noticed); robbed bits and CAS values; device events on channels (POLLPRI and errno 500 are the kernel's alone).
+Each port has a clock of its own: no port's timing is passed on to another.
 
 A card that was restarted knows no setting and has no channel open: after `present` everything is to be done again.
 """
@@ -20,23 +19,39 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from dahdi_py.backends.base import BackendEvent, Counters, LineConfig, Media, SpanInfo, SpanStatus
+import msgspec
+
+from dahdi_py.backends.base import (
+    BackendEvent,
+    Counters,
+    Leg,
+    LineConfig,
+    Media,
+    Missed,
+    OnOpened,
+    OnProved,
+    SpanInfo,
+    SpanStatus,
+)
+from dahdi_py.backends.card_batch import CardBatches, Opening, Proof
 from dahdi_py.backends.card_link import CardLink
 from dahdi_py.backends.card_watch import CardWatch
-from dahdi_py.core.terms import Alarms, Coding, Framing, LineType, Timeslot
+from dahdi_py.core.terms import Alarms, Coding, Framing, LineType, Mode, Timeslot
 from dahdi_py.errors import DahdiPyError, Unsupported
 from dahdi_py.wire.framing import close_all, format_call
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import card as messages
+from dahdi_py.wire.messages.cable import LoopRequest
 
 _EMPTY = Empty()
-_DONE = b'{"parameters":{}}'
+_LOOPS = ("local", "line", "payload")
 _OPENED = b'{"parameters":{"chunk":%d,"depth":%d,"fd":0},"fds":1}'
 
 
 class _Opening(NamedTuple):
     """How a timeslot is asked for and what a card that gives it answers: the same each time, so made once."""
 
+    wanted: bytes
     request: bytes
     reply: bytes
     media: Media
@@ -61,13 +76,15 @@ class SimBackend:
         self._link = CardLink(name, path, deadline_s)
         self._worker_link = CardLink(name, path, deadline_s)
         self._openings: dict[tuple[str, Timeslot, Media], _Opening] = {}
-        self._proofs: dict[tuple[str, Timeslot], bytes] = {}
+        self._batches = CardBatches(name, path, deadline_s)
+        self._places: dict[tuple[str, Timeslot], bytes] = {}
         self._watch = CardWatch(path, deadline_s)
 
     def close(self) -> None:
         """Every descriptor of the backend's own is closed; spans and channels stay as they are."""
         self._link.close()
         self._worker_link.close()
+        self._batches.close()
         self._watch.close()
 
     def spans(self) -> Sequence[SpanInfo]:
@@ -147,13 +164,16 @@ class SimBackend:
         raise self._unsupported("destroy", port)
 
     def maintenance(self, port: str, mode: str | None) -> None:
-        """The span is out of maintenance, where it always is.
+        """The span is in that loop (``local``, ``line``, ``payload``) or out of it (None).
 
         Raises:
-            Unsupported: For every mode.
+            Unsupported: For every other mode.
+            DeviceGone: No such port, or the card is away.
         """
-        if mode is not None:
-            raise self._unsupported(f"maintenance mode {mode}", port)
+        if mode is not None and mode not in _LOOPS:
+            why = f"maintenance mode {mode!r}; possible are {', '.join(_LOOPS)}"
+            raise self._unsupported(why, port)
+        self._worker_link.ask("Loop", LoopRequest(port=port, loop=mode or "none"), Empty, port)
 
     def _unsupported(self, operation: str, port: str) -> DahdiPyError:
         return Unsupported(
@@ -170,7 +190,13 @@ class SimBackend:
             DeviceGone: No such port, or the card is away.
         """
         seen = self._link.ask("Status", messages.CardPortRequest(port=port), messages.CardStatus, port)
-        return SpanStatus(port=port, alarms=Alarms(seen.alarms), counters=Counters(slips=seen.slips))
+        return SpanStatus(
+            port=port,
+            alarms=Alarms(seen.alarms),
+            counters=_counters(seen),
+            level_db=seen.level_db,
+            sync_source=int(port) if seen.clocked_by_line else 0,
+        )
 
     def open_dchannel(self, port: str, timeslot: Timeslot) -> int:
         """A descriptor of HDLC frames with FCS; the caller owns it.
@@ -208,14 +234,70 @@ class SimBackend:
             DeviceBusy: Somebody still holds it open.
             DeviceGone: No such timeslot, or the card is away.
         """
-        request = self._proofs.get((port, timeslot))
-        if request is None:
+        self._link.ask("ProveFree", messages.CardTimeslotRequest(port=port, timeslot=timeslot), Empty, port)
+
+    def begin_open(self, port: str, timeslot: Timeslot, media: Media, done: OnOpened) -> None:
+        """As `open_timeslot`; the card is asked at the end of this turn."""
+        key = (port, timeslot, media)
+        opening = self._openings.get(key) or self._prepare(key)
+        self._batches.open(Opening(opening.wanted, port, opening.media, done))
+
+    def begin_proof(self, port: str, timeslot: Timeslot, done: OnProved) -> None:
+        """As `prove_free`; the card is asked along with the next opening, or a moment later."""
+        place = self._places.get((port, timeslot))
+        if place is None:
             wanted = messages.CardTimeslotRequest(port=port, timeslot=timeslot)
-            request = self._proofs[port, timeslot] = format_call("org.dahdipy.Card.ProveFree", wanted)
-        octets, fds = self._link.exchange(request, "ProveFree", port)
-        close_all(fds)
-        if octets != _DONE:
-            self._link.decode(octets, Empty, "ProveFree", port)
+            place = self._places[port, timeslot] = msgspec.json.encode(wanted)
+        self._batches.prove(Proof(place, port, done))
+
+    def answers_fd(self) -> int:
+        """A descriptor that is readable when `answers` has something to do."""
+        return self._batches.fileno()
+
+    def answers(self) -> None:
+        """Who began something knows what came of it, as far as the card has answered."""
+        self._batches.answers()
+
+    def settle(self) -> None:
+        """Nothing that was begun is under way any more: answered, or given up after the deadline."""
+        self._batches.settle()
+
+    def join(self, a: Leg, b: Leg) -> None:
+        """Each channel sends what the other received a tick before, and nothing that is written to it.
+
+        Raises:
+            Unsupported: One carries frames, or the card is of a version that cannot.
+            DeviceBusy: One of them is joined already.
+            DeviceGone: One is not open with octets, or the card is away.
+        """
+        for leg in (a, b):
+            if leg.media.mode is Mode.HDLC:
+                raise self._unsupported("join a channel of frames", leg.port)
+        self._cross_connect(a, b, True)
+
+    def part(self, a: Leg, b: Leg) -> None:
+        """Each channel has its own descriptor's octets again; once is enough.
+
+        Raises:
+            DeviceGone: The card is away.
+        """
+        self._cross_connect(a, b, False)
+
+    def _cross_connect(self, a: Leg, b: Leg, on: bool) -> None:
+        wanted = messages.CardCrossConnectRequest(
+            a=a.port, a_timeslot=a.timeslot, b=b.port, b_timeslot=b.timeslot, on=on
+        )
+        self._link.ask("CrossConnect", wanted, Empty, a.port)
+
+    def missed(self, port: str, timeslot: Timeslot) -> Missed:
+        """What the open timeslot's holder missed.
+
+        Raises:
+            DeviceGone: No such timeslot, or the card is away.
+        """
+        wanted = messages.CardTimeslotRequest(port=port, timeslot=timeslot)
+        seen = self._link.ask("Missed", wanted, messages.CardMissed, port)
+        return Missed(seen.overruns, seen.underruns)
 
     def _prepare(self, key: tuple[str, Timeslot, Media]) -> _Opening:
         port, timeslot, media = key
@@ -224,7 +306,10 @@ class SimBackend:
         )
         given = replace(media, echo_canceller=False, gain_db=0.0, medium="socket")
         opening = _Opening(
-            format_call("org.dahdipy.Card.OpenTimeslot", wanted), _OPENED % (media.chunk, media.depth), given
+            msgspec.json.encode(wanted),
+            format_call("org.dahdipy.Card.OpenTimeslot", wanted),
+            _OPENED % (media.chunk, media.depth),
+            given,
         )
         self._openings[key] = opening
         return opening
@@ -248,5 +333,13 @@ class SimBackend:
         return ()
 
     def capabilities(self) -> frozenset[str]:
-        """Nothing beyond the minimum."""
-        return frozenset()
+        """Two channels of one card are joined in it; the loops are those that `maintenance` knows."""
+        return frozenset({"bridge", *(f"{loop}_loop" for loop in _LOOPS)})
+
+
+def _counters(seen: messages.CardStatus) -> Counters:
+    """What a framer keeps; a T1 has no E bits, and a count of what it cannot see is none."""
+    if seen.line is None:
+        return Counters(slips=seen.slips)
+    line = seen.line
+    return Counters(bpv=line.violations, crc=line.crc, ebit=line.ebit, fas=line.fas, slips=seen.slips)

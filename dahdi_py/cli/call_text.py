@@ -117,11 +117,15 @@ def cause_words(cause: Cause | None, place: bool = True) -> str:
     return f"{cause.value} {cause.name}{location}"
 
 
+def _circuit(record: CallRecord) -> str:
+    return f", circuit {record.circuit}" if record.circuit not in ("", record.span) else ""
+
+
 def record_page(record: CallRecord) -> str:
     """The whole record of one call, with every Q.931 message and its instant."""
     lines = [
         f"Call {record.call} ({record.state}): {record.direction} on span {record.span}, timeslot {record.timeslot}, "
-        f"line host {record.host}.",
+        f"line host {record.host}{_circuit(record)}.",
         f"  From {number(record.calling) or 'nobody named'} to {number(record.called) or 'no number'}, "
         f"{record.bearer.capability}; {_attempts(record.attempts)}.",
         f"  Set up {local(record.started_ns)}, {_progress(record)}.",
@@ -171,6 +175,8 @@ def stage(event: Event) -> str:
     if kind == "attempt":
         attempt = int(event.data.get("attempt", 1))
         return "" if attempt == 1 else f"attempt {attempt} on span {event.span}, timeslot {event.timeslot}"
+    if kind == "moved" and not event.timeslot:
+        return "glare: the far end took the channel, and has yet to name another"
     if kind in ("moved", "media"):
         return f"channel is span {event.span}, timeslot {event.timeslot}" if kind == "moved" else ""
     words = {

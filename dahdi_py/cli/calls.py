@@ -111,15 +111,16 @@ def hangup(session: Session, call: str, cause: int) -> None:
 @calls.command()
 @click.argument("call", type=CallParam(), default="")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
-@click.option("--span", type=SpanParam(), default="", help="Only of this span.")
+@click.option("--span", type=SpanParam(), default="", help="Only of the circuit that this span has.")
 @click.option("--number", default="", help="Only with this called or calling number.")
+@click.option("--circuit", default="", help="Only of this circuit.")
 @pass_session
-def history(session: Session, call: str, limit: int, span: str, number: str) -> None:
+def history(session: Session, call: str, limit: int, span: str, number: str, circuit: str) -> None:
     """Records of calls, newest first; with CALL all of one.
 
     The whole record has every Q.931 message of the call.
     """
-    request = HistoryRequest(limit=limit, call=call, span=span, number=number)
+    request = HistoryRequest(limit=limit, call=call, span=span, number=number, circuit=circuit)
     records = session.ask("org.dahdipy.Calls.History", request, HistoryReply).records
     if call and not records:
         raise NotFound(f"there is no record of call {call}", kind="call", name=call)

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import click
 
+from dahdi_py.cli.administer import add_verbs
 from dahdi_py.cli.call_text import owner
 from dahdi_py.cli.command import Noun
 from dahdi_py.cli.names import SpanParam
 from dahdi_py.cli.output import Column, print_json, table
 from dahdi_py.cli.session import Session, pass_session
+from dahdi_py.cli.times import iso
 from dahdi_py.errors import NotFound
-from dahdi_py.wire.messages.channels import Channel, ChannelList, ListRequest
+from dahdi_py.wire.messages.channels import AdministerRequest, Channel, ChannelList, ListRequest
 
 _COLUMNS = (
     Column("SPAN:TS", right=True), Column("NAME"), Column("ADMIN"), Column("STATE"), Column("USE"), Column("OWNER"),
@@ -58,6 +60,13 @@ def show(session: Session, span: str, timeslot: int) -> None:
         click.echo(channel_page(channel))
 
 
+add_verbs(
+    channels, "channel",
+    [click.Argument(["span"], type=SpanParam()), click.Argument(["timeslot"], type=click.IntRange(1, 31))],
+    AdministerRequest,
+)  # fmt: skip
+
+
 def channel_table(found: Sequence[Channel]) -> str:
     """One line a channel under titles, by span and timeslot."""
     if not found:
@@ -91,6 +100,13 @@ def channel_page(channel: Channel) -> str:
         lines.append(f"  Lease {channel.token}, held by {holder}{', orphaned' if channel.orphaned else ''}.")
     if channel.call:
         lines.append(f"  Call {channel.call}.")
+    if channel.expires_ns:
+        lines.append(f"  The lease ends by itself at {iso(channel.expires_ns)}.")
+    if channel.lessee:
+        lines.append(f"  Its last lessee has not let go: {channel.lessee}")
+    if channel.why:
+        since = f" since {iso(channel.since_ns)}" if channel.since_ns else ""
+        lines.append(f"  {_words(channel.administrative).capitalize()} by {channel.who}{since}: {channel.why}")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 import tomllib
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,22 @@ import click
 from dahdi_py.cli import children
 from dahdi_py.cli.command import Command, Noun
 from dahdi_py.cli.glance import verdict
-from dahdi_py.cli.output import note, print_json
+from dahdi_py.cli.output import Column, note, print_json, table
 from dahdi_py.cli.session import Session, pass_session
 from dahdi_py.cli.times import local
-from dahdi_py.core.config import Config, parse
+from dahdi_py.core.config import Config
+from dahdi_py.core.config_file import parse
 from dahdi_py.errors import ConfigError
 from dahdi_py.wire import places
 from dahdi_py.wire.interface import Empty
-from dahdi_py.wire.messages.daemon import Status, StopRequest
+from dahdi_py.wire.messages.daemon import AuditEntry, AuditReply, AuditRequest, Status, StopRequest
 
 SYSTEM_CONFIG = Path("/etc/dahdi-py/config.toml")
 _GRACE_S = 5.0
+_AUDIT = (
+    Column("WHEN"), Column("UID", right=True), Column("WHO"), Column("ACTION"), Column("SUBJECT"), Column("OUTCOME"),
+    Column("REASON"),
+)  # fmt: skip
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
@@ -81,6 +87,42 @@ def details(status: Status) -> str:
         "you may": ", ".join(status.roles) or "nothing",
     }
     return "\n".join(f"  {name:<9} {value}" for name, value in rows.items())
+
+
+@daemon.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
+@click.option("--uid", type=int, default=-1, help="Only this user's.")
+@click.option("--action", default="", help="Only this action, such as allocate, place, administer.")
+@click.option("--refused", is_flag=True, help="Only what was refused.")
+@pass_session
+def audit(session: Session, limit: int, uid: int, action: str, refused: bool) -> None:
+    """Who asked for what, and what came of it, newest first."""
+    wants = AuditRequest(limit=limit, uid=uid, action=action, refused=refused)
+    reply = session.ask("org.dahdipy.Daemon.Audit", wants, AuditReply)
+    if session.json:
+        print_json(reply)
+    else:
+        click.echo(audit_table(reply.entries))
+
+
+def audit_table(entries: Sequence[AuditEntry]) -> str:
+    """One line an entry under titles."""
+    if not entries:
+        return "nothing on record"
+    return table(_AUDIT, [_audit_row(entry) for entry in entries])
+
+
+def _audit_row(entry: AuditEntry) -> list[str]:
+    refused = entry.outcome.rpartition(".")[2]
+    return [
+        local(entry.utc_ns),
+        str(entry.uid) if entry.uid >= 0 else "",
+        f"{entry.label or 'process'} {entry.pid}" if entry.pid else "",
+        entry.action.replace("_", " "),
+        entry.subject,
+        "ok" if refused == "ok" else click.style(refused, fg="red"),
+        entry.reason,
+    ]
 
 
 @daemon.command()

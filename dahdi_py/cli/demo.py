@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``dahdi-py demo``: a whole service on a simulated card, a call over E1 and one over T1, their audio checked."""
+"""``dahdi-py demo``: a service on a simulated card, a call over E1 and one over T1, their audio, a cable pulled."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import as_file, files
 
@@ -15,14 +15,16 @@ from dahdi_py.cli import exits
 from dahdi_py.cli.audio import Direction, exchange
 from dahdi_py.cli.call_text import record_page
 from dahdi_py.cli.command import Command
+from dahdi_py.cli.demo_pull import pull
 from dahdi_py.cli.output import note, print_json
 from dahdi_py.cli.service import PrivateService, interrupted_by_signals
 from dahdi_py.cli.session import Session, pass_session
 from dahdi_py.cli.span_text import span_table
 from dahdi_py.client import CallRecord, Channel, Client, Event, MediaRequest, Span
 from dahdi_py.errors import DahdiPyError, NotFound
+from dahdi_py.wire.messages.alarms import Alarm
 
-_LIMIT_S = 55
+_LIMIT_S = 70
 _AUDIO_S = 2
 _RATE = 8000
 _NUMBER = "2001"
@@ -40,23 +42,24 @@ class DemoFailed(DahdiPyError):
 @click.command(cls=Command)
 @pass_session
 def demo(session: Session) -> int:
-    """Start a private service, place calls, show their records, stop.
+    """Start a private service, place calls, pull a cable, show what that does, stop.
 
-    It runs on a simulated card, checks that the audio of each call comes through both ways, and meets
-    no other service on this machine. Exit code 0 when everything was as it should be.
+    It runs on a simulated card, checks that the audio of each call comes through both ways, on the
+    first one also after its cable was out for 5 s, and meets no other service on this machine. Exit
+    code 0 when everything was as it should be.
     """
     interrupted_by_signals()
     with as_file(files("dahdi_py") / "embedded.toml") as config, PrivateService(config) as service:
         try:
             with _limited():
-                spans, records = _show(service, quiet=session.json)
+                spans, records, alarms = _show(service, quiet=session.json)
         except DahdiPyError as error:
             raise DemoFailed(f"the demo failed: {error.message}\n{service.last_words()}") from error
         except KeyboardInterrupt:
             note("interrupted; stopping")
             return exits.FAILED
     if session.json:
-        print_json({"spans": spans, "records": records})
+        print_json({"spans": spans, "records": records, "alarms": alarms})
     else:
         click.echo("\nEverything is stopped again. The same service, to play with: make run")
     return exits.OK
@@ -77,7 +80,7 @@ def _limited() -> Iterator[None]:
         signal.alarm(0)
 
 
-def _show(service: PrivateService, quiet: bool) -> tuple[list[Span], list[CallRecord]]:
+def _show(service: PrivateService, quiet: bool) -> tuple[list[Span], list[CallRecord], list[Alarm]]:
     def say(text: str) -> None:
         if not quiet:
             click.echo(text)
@@ -89,15 +92,23 @@ def _show(service: PrivateService, quiet: bool) -> tuple[list[Span], list[CallRe
     if down := [span.name for span in spans if span.state != "ok"]:
         raise DemoFailed(f"these spans did not come up: {', '.join(down)}")
     by_number = {str(span.number): span for span in spans}
-    records = []
+    records: list[CallRecord] = []
+    alarms: list[Alarm] = []
+
+    def interrupted() -> None:
+        said = f"  {DemoCall.octets} octets ({_AUDIO_S} s) came through each way, complete and in order"
+        say(f"{said}\n\nThe cable of that call is pulled and put back")
+        near, far = (by_number[number] for number in _PAIRS[0])
+        alarms.extend(pull(service.session, near, far, say))
+
     for near, far in _PAIRS:
         call = DemoCall(service.socket, by_number[near], by_number[far])
         say(f"\nCall over {call.near.type}, from span {near} to span {far}")
-        record = call.carry()
+        record = call.carry(interrupted if not records else None)
         say(f"  {call.octets} octets ({_AUDIO_S} s) came through each way, complete and in order")
         say(f"\n$ dahdi-py calls history {record.call}\n{record_page(record)}")
         records.append(record)
-    return spans, records
+    return spans, records, alarms
 
 
 class DemoCall:
@@ -113,8 +124,11 @@ class DemoCall:
         self.far = far
         self._socket = str(socket)
 
-    def carry(self) -> CallRecord:
+    def carry(self, meanwhile: Callable[[], None] | None = None) -> CallRecord:
         """The call was placed, answered, carried audio both ways and was hung up; returns its record.
+
+        Args:
+            meanwhile: Done while the call is up; it carries audio once more afterwards.
 
         Raises:
             DahdiPyError: Some of it failed.
@@ -135,6 +149,9 @@ class DemoCall:
             _await(events, "call.answered", placed.call)
             near, far = caller.open(placed.token, media=_MEDIA), callee.open(claimed.token, media=_MEDIA)
             exchange(self._ways(near, far), limit_s=10 * _AUDIO_S)
+            if meanwhile is not None:
+                meanwhile()
+                exchange(self._ways(near, far), limit_s=10 * _AUDIO_S)
             near.close()
             far.close()
             caller.hangup(placed.call)

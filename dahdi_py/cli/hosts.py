@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 import click
 
+from dahdi_py.cli.administer import add_verbs
 from dahdi_py.cli.command import Noun
 from dahdi_py.cli.names import HostParam
-from dahdi_py.cli.output import Column, note, print_json, table
+from dahdi_py.cli.output import Column, print_json, table
 from dahdi_py.cli.session import Session, pass_session
 from dahdi_py.cli.times import age
 from dahdi_py.wire.interface import Empty
-from dahdi_py.wire.messages.hosts import DrainRequest, Host, HostList
+from dahdi_py.wire.messages.hosts import AdministerRequest, Host, HostList
 
 _COLUMNS = (
     Column("HOST"), Column("STATE"), Column("PID", right=True), Column("VERSION"), Column("SPANS"),
@@ -40,14 +41,7 @@ def list_(session: Session) -> None:
         click.echo(host_table(reply.hosts, time.time_ns()))
 
 
-@hosts.command()
-@click.argument("host", type=HostParam())
-@click.option("--off", is_flag=True, help="Take new calls again.")
-@pass_session
-def drain(session: Session, host: str, off: bool) -> None:
-    """Let a host take no new calls; the calls it has go on."""
-    session.ask("org.dahdipy.Hosts.Drain", DrainRequest(host=host, on=not off), Empty)
-    note(f"host {host} takes {'new calls again' if off else 'no new calls; calls that are up go on'}")
+add_verbs(hosts, "host", [click.Argument(["host"], type=HostParam())], AdministerRequest)
 
 
 def host_table(found: Sequence[Host], now_ns: int) -> str:
@@ -62,7 +56,7 @@ def host_table(found: Sequence[Host], now_ns: int) -> str:
 
 
 def _row(host: Host, now_ns: int) -> list[str]:
-    newer = f"{host.installed} is installed: drain and restart it" if host.version != host.installed else ""
+    newer = f"{host.installed} is installed: drain it, then restart it" if host.version != host.installed else ""
     return [
         host.name,
         click.style(host.state, fg=_COLOURS.get(host.state)),

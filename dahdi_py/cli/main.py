@@ -25,6 +25,7 @@ _NOUNS = {
     "hosts": "dahdi_py.cli.hosts:hosts",
     "daemon": "dahdi_py.cli.daemon:daemon",
     "run": "dahdi_py.cli.run:run",
+    "sim": "dahdi_py.cli.sim:sim",
     "demo": "dahdi_py.cli.demo:demo",
     "api": "dahdi_py.cli.api:api",
     "completion": "dahdi_py.cli.completion:completion",

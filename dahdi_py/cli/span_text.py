@@ -8,14 +8,21 @@ from collections.abc import Sequence
 import click
 
 from dahdi_py.cli.output import Column, table
+from dahdi_py.cli.performance_text import MIB, paragraph, quarter_cells
 from dahdi_py.cli.times import age
 from dahdi_py.wire.messages.alarms import Alarm
+from dahdi_py.wire.messages.performance import SpanPerformance
 from dahdi_py.wire.messages.spans import Span
 
 _COLUMNS = (
     Column("SPAN", right=True), Column("NAME"), Column("TYPE"), Column("FRAMING/CODE"), Column("CLOCK"),
-    Column("ALARMS"), Column("L2"), Column("CH use/ok/tot", right=True), Column("SINCE", right=True),
+    Column("ALARMS"), Column("L2"), Column("CH use/ok/tot", right=True),
 )  # fmt: skip
+_QUARTER = (
+    Column("15m ES", right=True), Column("SES", right=True), Column("UAS", right=True), Column("SLIP", right=True),
+)  # fmt: skip
+_SINCE = Column("SINCE", right=True)
+_WIDTH = 100
 
 _COLOURS = {"OK": "green", "RED": "red", "ABSENT": "red", "LOS": "red", "LFA": "red", "LMFA": "red"} | {
     "YEL": "yellow", "BLU": "blue", "LB": "cyan", "REC": "cyan", "NOP": "cyan", "?": "magenta",
@@ -43,17 +50,46 @@ _SWITCH_TYPES = {
 _MAP_WIDTH = 16
 
 
-def span_table(spans: Sequence[Span], now_ns: int) -> str:
+def span_table(spans: Sequence[Span], now_ns: int, performance: Sequence[SpanPerformance] = ()) -> str:
     """One line a span under titles, and a footer with what is out.
 
     Args:
         now_ns: UTC, ns.
+        performance: The quarter hour's figures are shown where there is room for them.
     """
-    rows = [_row(span, now_ns) for span in spans]
-    return f"{table(_COLUMNS, rows, gap=1)}\n{_footer(spans)}"
+    by_name = {one.span: one for one in performance}
+    held = "".join(f"\n{hold_sentence(span, now_ns)}" for span in spans if span.held_until_ns > now_ns)
+    ages = [age(span.since_ns, now_ns) for span in spans]
+    rows = [
+        [*_row(span), *quarter_cells(by_name.get(span.name)), since] for span, since in zip(spans, ages, strict=True)
+    ]
+    text = table((*_COLUMNS, *_QUARTER, _SINCE), rows, gap=1)
+    if by_name and all(len(click.unstyle(line)) <= _WIDTH for line in text.splitlines()):
+        return f"{text}\n{_footer(spans)}{_marks(text)}{held}"
+    rows = [[*_row(span), since] for span, since in zip(spans, ages, strict=True)]
+    return f"{table((*_COLUMNS, _SINCE), rows, gap=1)}\n{_footer(spans)}{held}"
 
 
-def _row(span: Span, now_ns: int) -> list[str]:
+def hold_sentence(span: Span, now_ns: int) -> str:
+    """Whether the span is among the first choices for outgoing calls.
+
+    Args:
+        now_ns: UTC, ns.
+    """
+    name = f"span {span.number} ({span.name})"
+    if span.held_until_ns <= now_ns:
+        return f"{name} is not held down"
+    left = age(now_ns, span.held_until_ns)
+    return f"{name} came and went {span.returns} times: last choice for outgoing calls for {left} (spans up --now)"
+
+
+def _marks(text: str) -> str:
+    """What the figures are by, and their marks."""
+    marks = "".join(words for sign, words in (("!", "   ! threshold crossed"), ("~", "   ~ estimated")) if sign in text)
+    return f"\n15m: this quarter hour, near end by {MIB}{marks}"
+
+
+def _row(span: Span) -> list[str]:
     return [
         str(span.number),
         span.name,
@@ -63,7 +99,6 @@ def _row(span: Span, now_ns: int) -> list[str]:
         alarm_words(span),
         layer2(span),
         f"{span.used}/{span.usable}/{span.total}",
-        age(span.since_ns, now_ns),
     ]
 
 
@@ -81,7 +116,7 @@ def _clock(span: Span) -> str:
 
 
 def _is_master(span: Span) -> bool:
-    return span.sync_source is not None and span.sync_source == span.number
+    return span.sync_name == span.name if span.sync_name else span.sync_source == span.number
 
 
 def alarm_words(span: Span) -> str:
@@ -130,8 +165,8 @@ def _count(number: int, words: str) -> str:
     return f"{number} {words}" if number == 1 else f"{number} {words.replace('span', 'spans', 1)}"
 
 
-def span_page(span: Span, alarms: Sequence[Alarm], now_ns: int) -> str:
-    """All about one span: state, line, D-channel, counters, channel map, and what to check next.
+def span_page(span: Span, alarms: Sequence[Alarm], now_ns: int, performance: SpanPerformance | None = None) -> str:
+    """All about one span: state, line, D-channel, counters, figures, channel map, and what to check next.
 
     Args:
         alarms: What is wrong now; only this span's are shown.
@@ -148,6 +183,7 @@ def span_page(span: Span, alarms: Sequence[Alarm], now_ns: int) -> str:
         f"groups: {', '.join(span.groups) or 'none'}.",
         f"  {_counters(span)}",
         "",
+        *([*paragraph(performance), ""] if performance is not None else []),
         *channel_map(span),
     ]
     checks = [alarm.text for alarm in alarms if alarm.subject == span.name]

@@ -10,12 +10,15 @@ from collections.abc import Iterator, Sequence
 import click
 
 from dahdi_py.cli.output import print_json_line
+from dahdi_py.cli.performance_text import MIB, NEAR
 from dahdi_py.cli.session import Session
 from dahdi_py.cli.span_text import alarm_words, layer2, span_table
 from dahdi_py.cli.times import iso
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages.events import MonitorRequest
+from dahdi_py.wire.messages.performance import PerformanceReply, PerformanceRequest, SpanPerformance
 from dahdi_py.wire.messages.spans import Span, SpanList
+from dahdi_py.wire.refusals import MethodNotFound
 
 # Ages grow by seconds: a table older than this shows wrong ones.
 _REFRESH_S = 1.0
@@ -32,6 +35,15 @@ def watch(session: Session) -> None:
 
 def _read(session: Session) -> list[Span]:
     return session.ask("org.dahdipy.Spans.List", Empty(), SpanList).spans
+
+
+def quarter_now(session: Session) -> list[SpanPerformance]:
+    """Every span's quarter hour that goes on; none when the daemon is of a version that keeps none."""
+    wants = PerformanceRequest(intervals=0, days=0, norm=MIB, end=NEAR)
+    try:
+        return session.ask("org.dahdipy.Spans.Performance", wants, PerformanceReply).spans
+    except MethodNotFound:
+        return []
 
 
 def _lines(session: Session) -> None:
@@ -58,7 +70,7 @@ def changed(last: dict[str, Span], spans: Sequence[Span]) -> list[Span]:
 
 
 def _state(span: Span) -> tuple[object, ...]:
-    return (span.state, span.alarms, span.dchannel, span.used, span.usable, span.channel_map, span.sync_source)
+    return (span.state, span.alarms, span.dchannel, span.used, span.usable, span.channel_map, span.sync_name)
 
 
 def change_line(span: Span, now_ns: int) -> str:
@@ -78,7 +90,7 @@ def _live(session: Session) -> None:
     from rich.text import Text
 
     def page() -> Text:
-        return Text.from_ansi(f"{span_table(_read(session), time.time_ns())}\nCtrl-C ends")
+        return Text.from_ansi(f"{span_table(_read(session), time.time_ns(), quarter_now(session))}\nCtrl-C ends")
 
     with Live(page(), auto_refresh=False, screen=True) as live:
         while True:

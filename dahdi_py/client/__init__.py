@@ -13,6 +13,9 @@ A lease or call belongs to the client that made it: keep it open as long as they
 from dahdi_py.client.aio import AsyncClient
 from dahdi_py.client.blocking import Client
 from dahdi_py.client.channel import AsyncChannel, Channel, Medium
+from dahdi_py.client.event_stream import EventStream
+from dahdi_py.client.mirror import Mirror
+from dahdi_py.client.offer_stream import OfferStream
 from dahdi_py.client.requests import PlaceOptions
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.messages.alarms import Alarm
@@ -55,13 +58,16 @@ __all__ = [
     "CursorRequest",
     "DahdiPyError",
     "Event",
+    "EventStream",
     "Group",
     "Host",
     "Media",
     "MediaRequest",
     "Medium",
     "Message",
+    "Mirror",
     "Offer",
+    "OfferStream",
     "Owner",
     "Party",
     "PartyRequest",

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from dahdi_py.client.back_off import back_off_s
 from dahdi_py.errors import DahdiPyError, Timeout, Unreachable
 from dahdi_py.wire.caller import Caller
 from dahdi_py.wire.framing import close_all
@@ -22,7 +23,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 Unwanted = Callable[[Any], None]
 """Told of a reply whose caller has gone away."""
 
-_BACK_OFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
 _STREAM_DEPTH = 256
 
 
@@ -74,7 +75,7 @@ class Link:
     async def _restore(self) -> None:
         try:
             for attempt in count():
-                await asyncio.sleep(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)])
+                await asyncio.sleep(back_off_s(attempt))
                 try:
                     self._caller = self._connect(self._lost)
                     await self._on_restored()
@@ -163,7 +164,7 @@ class Link:
 
     async def pause(self, attempt: int) -> None:
         """Returns when it is time to try a lost stream again."""
-        await asyncio.sleep(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)])
+        await asyncio.sleep(back_off_s(attempt))
 
     async def close(self) -> None:
         """Every connection has ended; calls under way have failed with `Unreachable`."""

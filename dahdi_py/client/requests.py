@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from dahdi_py.wire.messages.calls import PlaceRequest
@@ -24,6 +25,8 @@ class PlaceOptions(TypedDict, total=False):
         label: Who places it, in lists and logs; the client's when left out.
         answer_timeout_s: Cleared with cause 19 when not answered by then, s; 0 for 180 s.
         detach_s: The call outlives this connection and is hung up after so many seconds.
+        exclude: With a group: not on these spans (such as the one a call came in by).
+        preempt: When nothing is free, a call that is no emergency is cleared for it (an operator's).
     """
 
     group: str
@@ -40,6 +43,8 @@ class PlaceOptions(TypedDict, total=False):
     label: str
     answer_timeout_s: int
     detach_s: int
+    exclude: Sequence[str]
+    preempt: bool
 
 
 def party(who: str | PartyRequest) -> PartyRequest:
@@ -65,6 +70,8 @@ def place_request(called: str | PartyRequest, label: str, options: PlaceOptions)
         label=options.get("label", label),
         answer_timeout_s=options.get("answer_timeout_s", 0),
         detach_s=options.get("detach_s", 0),
+        exclude=list(options.get("exclude", ())),
+        preempt=options.get("preempt", False),
     )
 
 

@@ -18,6 +18,11 @@ _IMPLIED: Mapping[str, frozenset[str]] = {
 }
 
 
+def implied(role: str) -> frozenset[str]:
+    """The roles that one who has this role has."""
+    return _IMPLIED[role]
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Uids and gids by role, resolved from names; `operate` implies every role, `core` and `tech` imply `view`.

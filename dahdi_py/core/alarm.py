@@ -1,28 +1,57 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is wrong now, in sentences for a person at three in the morning. Raw state: no integration times yet."""
+"""What is wrong: a condition, which alarm it is of, how bad it is. `alarm_texts` says it in sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from dahdi_py.core.terms import Alarms
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 CRITICAL, MAJOR, MINOR, WARNING = SEVERITIES = ("critical", "major", "minor", "warning")
 """Perceived severities, worst first. Source: X.733 8.1.2.3."""
 
+RECEIVE, TRANSMIT, LOOP = ASPECTS = ("receive", "transmit", "loop")
+"""What of a span an alarm is about: what we receive, what the far end receives of us, a loopback."""
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Something that is wrong.
+
+class Key(NamedTuple):
+    """Which alarm: at most one of each key stands at a time.
 
     Attributes:
-        kind: span, dchannel, host, ledger.
+        aspect: span: receive, transmit, loop; card: absent, ais; group: minimum, busy, answers, silent, cores; else
+            empty.
+    """
+
+    kind: str
+    subject: str
+    aspect: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Something that is wrong now.
+
+    Attributes:
+        kind: card, span, dchannel, channel, flapping, slips, interrupts, group, host, ledger, descriptors, emergency.
         subject: Name of what is concerned.
         words: What is raised, such as RED LOS.
         severity: One of SEVERITIES.
         text: One sentence: what it means and what to check.
         since_ns: UTC, ns.
+        aspect: As in Key.
+        cause: Probable cause.
+        next_check: What to do next.
+        impact: What is left of the trunk groups concerned.
+        span, card, host, group: Where; empty where it does not apply.
+        circuit: The carrier's name for the span's circuit, else the span's own; history is kept under it.
+        raw: A span's alarm words as read last.
+        driver: Those of them that the driver declares now: service follows these.
+        integrated: Those reported: they stay until the line has been good for the clearing time.
+        bits: The reported ones as alarm bits.
+        disables: It takes capacity away now.
+        times: How often it happened.
+        call: The call concerned.
+        under: The alarm that explains this one.
     """
 
     kind: str
@@ -31,58 +60,57 @@ class Condition:
     severity: str
     text: str
     since_ns: int
+    aspect: str = ""
+    cause: str = ""
+    next_check: str = ""
+    impact: str = ""
+    span: str = ""
+    card: str = ""
+    host: str = ""
+    group: str = ""
+    circuit: str = ""
+    raw: tuple[str, ...] = ()
+    driver: tuple[str, ...] = ()
+    integrated: tuple[str, ...] = ()
+    bits: int = 0
+    disables: bool = False
+    times: int = 1
+    call: str = ""
+    under: Key | None = field(default=None)
+
+    @property
+    def key(self) -> Key:
+        """Which alarm it is."""
+        return Key(self.kind, self.subject, self.aspect)
 
 
-_SPAN_TEXTS = (
-    (Alarms.ABSENT, CRITICAL, "{s} is not there: check that the card is seated, its module loaded, the span assigned"),
-    (Alarms.LOS, CRITICAL, "{s} receives no signal: check the cable and whether the far end is powered"),
-    (Alarms.LFA, CRITICAL, "{s} receives a signal without framing: check framing and line type at both ends"),
-    (Alarms.LMFA, MAJOR, "{s} has frames but no multiframe: check CRC-4 at both ends"),
-    (Alarms.BLUE, CRITICAL, "{s} receives all ones (AIS): equipment upstream has failed; call the carrier"),
-    (Alarms.RED, CRITICAL, "{s} has lost its receive signal or framing: check the cable, then framing and coding"),
-    (Alarms.YELLOW, MAJOR, "{s}: the far end does not receive us (RAI): check our transmit pair, then its settings"),
-    (Alarms.LOOPBACK, MINOR, "{s} is in loopback and carries no calls: end the loop when the test is over"),
-    (Alarms.RECOVER, WARNING, "{s} is recovering from an alarm"),
-    (Alarms.NOTOPEN, WARNING, "{s} is configured but not started"),
-)  # fmt: skip
+class Capacity(NamedTuple):
+    """What a trunk group has left.
+
+    Attributes:
+        usable: B-channels that carry a call or could.
+        minimum: So many should be usable at least.
+    """
+
+    group: str
+    usable: int
+    total: int
+    minimum: int = 0
+
+    @property
+    def severity(self) -> str:
+        """How bad it is that no more is left: nothing or too little is critical, less than half major."""
+        if not self.usable or self.usable < self.minimum:
+            return CRITICAL
+        return MAJOR if 2 * self.usable < self.total else MINOR
+
+    def __str__(self) -> str:
+        return f"group {self.group} has {self.usable} of {self.total} channels left"
 
 
-def of_span(name: str, number: int, alarms: Alarms, since_ns: int) -> Condition | None:
-    """What a span's alarm bits mean; None when none is set. The most telling bit speaks, the worst one ranks."""
-    if not alarms:
-        return None
-    raised = [(severity, text) for bit, severity, text in _SPAN_TEXTS if bit in alarms]
-    if not raised:
-        text = f"Span {number} ({name}) reports alarm bits {int(alarms):#x} that this version does not know."
-        return Condition("span", name, (f"{int(alarms):#x}",), MINOR, text, since_ns)
-    severity = min((severity for severity, _ in raised), key=SEVERITIES.index)
-    text = raised[0][1].format(s=f"Span {number} ({name})") + "."
-    return Condition("span", name, tuple(alarms.words()), severity, text, since_ns)
-
-
-def of_dchannel(name: str, number: int, timeslot: int, since_ns: int) -> Condition:
-    """A D-channel that is down under a good line."""
-    text = (
-        f"Span {number} ({name}): the line is good but the D-channel on timeslot {timeslot} is down: check that the "
-        "far end is started, that one end is network and the other cpe, and that both agree on the timeslot."
-    )
-    return Condition("dchannel", name, ("DOWN",), MAJOR, text, since_ns)
-
-
-def of_host(name: str, problem: str, spans: Iterable[str], since_ns: int) -> Condition:
-    """A line host that does not serve, and what that costs."""
-    lost = ", ".join(spans)
-    text = f"Line host {name} is down" + (f" and with it {lost}" if lost else "") + (f": {problem}" if problem else "")
-    return Condition("host", name, ("DOWN",), CRITICAL, text.rstrip(".") + ".", since_ns)
-
-
-def of_ledger(directory: str, problem: str, waiting: int, since_ns: int) -> Condition:
-    """The journal that cannot be written; `waiting` entries are kept in memory."""
-    text = (
-        f"Records and events cannot be written to {directory} ({problem}): calls go on, {waiting} entries wait in "
-        "memory; free space or mend the directory's permissions before the service is restarted."
-    )
-    return Condition("ledger", directory, ("NOT-WRITABLE",), MAJOR, text, since_ns)
+def severity_of(groups: Sequence[Capacity], otherwise: str) -> str:
+    """The severity of something that takes capacity of these groups; `otherwise` when it is in none."""
+    return min((group.severity for group in groups), key=SEVERITIES.index, default=otherwise)
 
 
 def worst_first(conditions: Iterable[Condition]) -> list[Condition]:

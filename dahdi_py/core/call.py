@@ -171,6 +171,17 @@ class Call:
         self.phase = CallPhase.PROCEEDING
         self._wait(None)
 
+    def unclaim(self, now: float, offer_s: float) -> None:
+        """The core that claimed the call is gone before it answered: it is an offer again, for `offer_s` at most.
+
+        Raises:
+            WrongCallState: It is not claimed, or answered.
+        """
+        self._require("unclaim", CallPhase.PROCEEDING, CallPhase.ALERTING)
+        self.claimed = False
+        self.phase = CallPhase.OFFERED
+        self._wait(now + offer_s)
+
     def alert(self) -> None:
         """ALERTING goes out."""
         self._require("alert", CallPhase.PROCEEDING)

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The configuration file as types, checked as a whole: every error names its place and what would be right."""
+"""The configuration as types; `config_file` reads and checks the file."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Mapping
-from enum import StrEnum
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -16,20 +12,23 @@ from dahdi_py.errors import ConfigError
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
 """A configured name: a letter, then letters, digits, `_`, `-`; at most 32 characters."""
+Label = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
+"""Words for people: no control characters, at most 64."""
 CauseValue = Annotated[int, msgspec.Meta(ge=1, le=127)]
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file; unknown keys are refused."""
 
 
-class Service(_Section, frozen=True):
+class Service(Section, frozen=True):
     """What the service is called, where it keeps its state, who starts what.
 
     Attributes:
         supervisor: `daemon` starts hosts and cards that do not answer; `systemd` leaves that to units.
         state: State directory; empty for the place's default.
         journal: Write records and events to disk (off only for measuring).
+        audit: With the journal, keep who asked for what and what came of it.
         linger_s: Without a daemon for so long a host drains and ends, s.
     """
 
@@ -37,10 +36,11 @@ class Service(_Section, frozen=True):
     supervisor: str = "daemon"
     state: str = ""
     journal: bool = True
+    audit: bool = True
     linger_s: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 900.0
 
 
-class Access(_Section, frozen=True):
+class Access(Section, frozen=True):
     """Who may do what, by uid or user name and gid or `@group` name; root and group `dahdi` operate always.
 
     Attributes:
@@ -54,7 +54,7 @@ class Access(_Section, frozen=True):
     trusted_media: list[int | str] = []
 
 
-class Calls(_Section, frozen=True):
+class Calls(Section, frozen=True):
     """What calls do when nobody says.
 
     Attributes:
@@ -65,6 +65,10 @@ class Calls(_Section, frozen=True):
         reclaim_s: Orphaned leases end so long after the daemon is ready, s.
         answer_s: T301: an outgoing call rings at most so long, s. Source: Q.931 9.2.
         proceed_s: T310: after CALL PROCEEDING something must come, s. Source: Q.931 9.2.
+        keep_active_s: An active call whose core died waits so long to be reclaimed, s; 0 clears it at once (31).
+        emergency: Number patterns of emergency calls: they pass quotas, rate limits, drains, reserved channels and
+            hold-down, are never pre-empted nor cleared by force, and one that fails is a critical alarm.
+        preemption: Whether an emergency call (or one placed with `preempt`) may clear a lesser one for its channel.
     """
 
     unserved_cause: CauseValue = 1
@@ -74,9 +78,35 @@ class Calls(_Section, frozen=True):
     reclaim_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
     answer_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 180.0
     proceed_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 60.0
+    keep_active_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
+    emergency: list[str] = []
+    preemption: bool = False
 
 
-class Dynamic(_Section, frozen=True):
+class Alarms(Section, frozen=True):
+    """How alarms are reported; whether calls are taken follows the driver at once whatever stands here.
+
+    Attributes:
+        clear_t1_s, clear_e1_s: A span's alarm ends when the line has been good for so long, s. Source: T1.231 6.1.2.
+        flap_window_s, flap_count: An alarm that was raised so often within so long is flapping.
+        all_busy_s: A trunk group whose usable channels have all been busy for so long is an alarm, s; 0: never.
+        no_core_s: A group that cores served, or that got a call, and that none has served for so long is an alarm, s;
+            0: never.
+        answer_window_s, answer_calls: A group's answer ratio is of the outgoing calls that ended within so long, when
+            they were so many at least.
+    """
+
+    clear_t1_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    clear_e1_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
+    flap_window_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 900.0
+    flap_count: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 3
+    all_busy_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0
+    no_core_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 30.0
+    answer_window_s: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 900.0
+    answer_calls: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 20
+
+
+class Dynamic(Section, frozen=True):
     """A dynamic span that the card creates or adopts: driver (loc, eth), address, channel count, timing priority."""
 
     driver: str
@@ -85,7 +115,7 @@ class Dynamic(_Section, frozen=True):
     timing: int = 0
 
 
-class Card(_Section, frozen=True):
+class Card(Section, frozen=True):
     """A card: `sim` (its own process) or `dahdi` (the kernel's spans).
 
     Attributes:
@@ -101,13 +131,13 @@ class Card(_Section, frozen=True):
     dynamic: list[Dynamic] = []
 
 
-class Host(_Section, frozen=True):
+class Host(Section, frozen=True):
     """A line host: the process that owns signalling groups on spans of these cards."""
 
     name: Name
 
 
-class Span(_Section, frozen=True):
+class Span(Section, frozen=True):
     """A span: where it is, how its line is, what its D-channel speaks.
 
     Attributes:
@@ -115,6 +145,11 @@ class Span(_Section, frozen=True):
         port: sim: the port number; dahdi: span number, `@location`, or dynamic `driver/address`.
         dchannel: Timeslot of the D-channel; 0 for none; the line's usual one when left out.
         timers: libpri timers by name (T200, T309, N200, ...), ms or counts.
+        symmetric: Glare by Q.931 Annex D.3 instead of 5.7; left out: for QSIG only.
+        hold_down_s: After it comes back into service the span is the last choice for outgoing calls so long, s; when it
+            fails again, twice as long each time, at most 15 min. 0: never.
+        circuit_id: The carrier's name for it: alarms and records are kept under it, whatever name and number it gets.
+        carrier, noc_phone: Whom to call about it.
     """
 
     name: Name
@@ -133,7 +168,21 @@ class Span(_Section, frozen=True):
     law: Law | None = None
     dchannel: Annotated[int, msgspec.Meta(ge=0, le=31)] | None = None
     timers: dict[str, Annotated[int, msgspec.Meta(ge=1, le=600_000)]] = {}
-    circuit_id: str = ""
+    circuit_id: Label = ""
+    carrier: Label = ""
+    noc_phone: Label = ""
+    symmetric: bool | None = None
+    hold_down_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 5.0
+
+    @property
+    def circuit(self) -> str:
+        """What its history is kept under: the carrier's name for it, else its own."""
+        return self.circuit_id or self.name
+
+    @property
+    def symmetric_glare(self) -> bool:
+        """Whether both sides are equal when they take one channel at the same moment. Source: Q.931 5.7, D.3."""
+        return self.switch_type is SwitchType.QSIG if self.symmetric is None else self.symmetric
 
     @property
     def dchannel_timeslot(self) -> Timeslot:
@@ -151,24 +200,84 @@ class Span(_Section, frozen=True):
         return self.law or self.type.default_law
 
 
-class Group(_Section, frozen=True):
-    """A trunk group: spans whose B-channels are hunted together; no `hunt`: each side from its own end."""
+class Group(Section, frozen=True):
+    """A trunk group: B-channels that are hunted together, of any spans and hosts.
+
+    Attributes:
+        spans: Span names, each alone or with timeslots (`west:1-10,12`); `*` for every span.
+        exclude: Span names that `*` does not mean.
+        hunt: Left out: each side from its own end.
+        overflow: The group that is tried when this one has nothing free.
+        reserve_last: So many channels are kept for emergency calls and clients named in `priority`.
+        priority: Uids, user names or `@group` names that may use the reserved channels.
+        max_channels: So many leases at most at a time.
+        calls_per_minute: So many calls placed a minute at most (a burst of a sixth of it passes at once).
+        minimum: Fewer usable channels than these are an alarm.
+        answer_ratio: Less than so many percent of outgoing calls answered are an alarm; 0: never.
+        no_incoming_minutes: So long without an incoming call is an alarm, min; 0: never.
+    """
 
     name: Name
-    spans: list[Name]
+    spans: list[str]
+    exclude: list[Name] = []
     hunt: HuntOrder | None = None
+    overflow: Name | None = None
+    reserve_last: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
+    priority: list[int | str] = []
+    max_channels: Annotated[int, msgspec.Meta(ge=0, le=65_536)] | None = None
+    calls_per_minute: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    minimum: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
+    answer_ratio: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    no_incoming_minutes: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
 
 
-class Config(_Section, frozen=True):
+class Member(NamedTuple):
+    """A span of a trunk group, and which of its timeslots belong to it: bit t for timeslot t."""
+
+    span: str
+    mask: int
+
+
+class Limit(Section, frozen=True):
+    """What one client may hold and place, against fraud and runaways.
+
+    Attributes:
+        who: A uid, user name or `@group` name; `*` is each user that no other limit names. Counted per uid.
+        group: Only in this trunk group; empty for all together.
+        max_channels: So many leases at most at a time.
+        calls_per_minute: So many calls placed a minute at most (a burst of a sixth of it passes at once).
+    """
+
+    who: int | str
+    group: str = ""
+    max_channels: Annotated[int, msgspec.Meta(ge=0, le=65_536)] | None = None
+    calls_per_minute: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+
+
+class Performance(Section, frozen=True):
+    """Thresholds of performance figures, by parameter: reached, each is an event once in a quarter hour or day.
+
+    A T1's parameters are T1.231's (`ES-P`, `SES-L`, ...), an E1's G.826's (`ES`, `SES`, `UAS`, `BBE`) and `CSS`. What
+    is left out has its default; 0 disables.
+    """
+
+    quarter: dict[str, Annotated[int, msgspec.Meta(ge=0)]] = {}
+    day: dict[str, Annotated[int, msgspec.Meta(ge=0)]] = {}
+
+
+class Config(Section, frozen=True):
     """The whole file."""
 
     service: Service = Service()
     access: Access = Access()
     calls: Calls = Calls()
+    performance: Performance = Performance()
+    alarms: Alarms = Alarms()
     cards: list[Card] = []
     hosts: list[Host] = []
     spans: list[Span] = []
     groups: list[Group] = []
+    limits: list[Limit] = []
 
     def span(self, name: str) -> Span | None:
         """The span of that configured name, or of that shown number."""
@@ -177,152 +286,62 @@ class Config(_Section, frozen=True):
                 return span
         return None
 
+    def members(self, group: Group) -> list[Member]:
+        """The group's spans in order, with their timeslots.
+
+        Raises:
+            ConfigError: `where` is the entry, relative to the group.
+        """
+        found: dict[str, int] = {}
+        for at, entry in enumerate(group.spans):
+            name, colon, slots = entry.partition(":")
+            if name == "*" and not colon:
+                for span in self.spans:
+                    if span.name not in group.exclude:
+                        found[span.name] = _mask_of(span)
+                continue
+            one = next((span for span in self.spans if span.name == name), None)
+            if one is None:
+                known = ", ".join(sorted(span.name for span in self.spans)) or "none is configured"
+                raise wrong(f"spans[{at}]", f"no span is called {name!r}; known: {known}")
+            mask = _parse_timeslots(f"spans[{at}]", slots, one) if colon else _mask_of(one)
+            found[name] = found.get(name, 0) | mask
+        return [Member(name, mask) for name, mask in found.items()]
+
     def spans_of(self, host: str) -> list[Span]:
         """The spans a line host owns."""
         return [span for span in self.spans if span.host == host]
+
+    def is_alone(self, span: str) -> bool:
+        """Whether a trunk group of the span has no other span, or it is in none."""
+        own = [members for group in self.groups if span in dict(members := self.members(group))]
+        return not own or any(len(members) == 1 for members in own)
 
     def card(self, name: str) -> Card:
         """The card of that name (a checked configuration has it)."""
         return next(card for card in self.cards if card.name == name)
 
 
-def parse(table: Mapping[str, Any]) -> Config:
-    """The checked configuration of a parsed TOML file, every span numbered.
-
-    Raises:
-        ConfigError: With `where` (such as ``spans[2].framing``) and what would be right.
-    """
-    try:
-        config = msgspec.convert(table, Config)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error), table) from None
-    config = _numbered(config)
-    _check(config)
-    return config
-
-
-def _numbered(config: Config) -> Config:
-    taken = {span.number for span in config.spans if span.number is not None}
-    free = (n for n in range(1, 10_000) if n not in taken)
-    spans = [s if s.number is not None else msgspec.structs.replace(s, number=next(free)) for s in config.spans]
-    return msgspec.structs.replace(config, spans=spans)
-
-
-def _wrong(where: str, message: str) -> ConfigError:
+def wrong(where: str, message: str) -> ConfigError:
+    """The error for a setting: its place, and what would be right."""
     return ConfigError(f"{where}: {message}", where=where)
 
 
-def _unique(kind: str, names: list[str]) -> set[str]:
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise _wrong(f"{kind}[{index}].name", f"{name!r} is used twice; each of {kind} needs a name of its own")
-    return set(names)
+def _mask_of(span: Span) -> int:
+    return sum(1 << timeslot for timeslot in span.bchannels)
 
 
-def _known(where: str, name: str, names: set[str], kind: str) -> None:
-    if name not in names:
-        known = ", ".join(sorted(names)) or "none is configured"
-        raise _wrong(where, f"no {kind} is called {name!r}; known: {known}")
-
-
-def _check(config: Config) -> None:
-    if config.service.supervisor not in ("daemon", "systemd"):
-        raise _wrong("service.supervisor", f"{config.service.supervisor!r}; expected daemon or systemd")
-    cards = _unique("cards", [card.name for card in config.cards])
-    hosts = _unique("hosts", [host.name for host in config.hosts])
-    spans = _unique("spans", [span.name for span in config.spans])
-    _unique("groups", [group.name for group in config.groups])
-    for index, card in enumerate(config.cards):
-        _check_card(f"cards[{index}]", card)
-    places: dict[tuple[str, str], str] = {}
-    numbers: dict[int | None, str] = {}
-    for index, span in enumerate(config.spans):
-        where = f"spans[{index}]"
-        _known(f"{where}.card", span.card, cards, "card")
-        _known(f"{where}.host", span.host, hosts, "host")
-        _check_span(where, span, config.card(span.card))
-        if (other := places.setdefault((span.card, span.port), span.name)) != span.name:
-            raise _wrong(f"{where}.port", f"port {span.port} of card {span.card} already belongs to span {other!r}")
-        if (other := numbers.setdefault(span.number, span.name)) != span.name:
-            raise _wrong(f"{where}.number", f"number {span.number} already belongs to span {other!r}")
-    for index, group in enumerate(config.groups):
-        if not group.spans:
-            raise _wrong(f"groups[{index}].spans", "a group needs at least one span")
-        for at, name in enumerate(group.spans):
-            _known(f"groups[{index}].spans[{at}]", name, spans, "span")
-
-
-def _check_card(where: str, card: Card) -> None:
-    if card.kind not in ("sim", "dahdi"):
-        raise _wrong(f"{where}.kind", f"{card.kind!r}; expected sim or dahdi")
-    if card.kind == "sim" and not card.ports:
-        raise _wrong(f"{where}.ports", 'a sim card needs its ports, such as ["E1", "E1"]')
-    used: set[int] = set()
-    for index, pair in enumerate(card.cables):
-        for port in pair:
-            if not 1 <= port <= len(card.ports):
-                raise _wrong(f"{where}.cables[{index}]", f"port {port} does not exist; ports are 1-{len(card.ports)}")
-            if port in used:
-                raise _wrong(f"{where}.cables[{index}]", f"port {port} already has a cable")
-            used.add(port)
-
-
-def _check_span(where: str, span: Span, card: Card) -> None:
-    framings = (Framing.CAS, Framing.CCS) if span.type is LineType.E1 else (Framing.D4, Framing.ESF)
-    codings = (Coding.AMI, Coding.HDB3) if span.type is LineType.E1 else (Coding.AMI, Coding.B8ZS)
-    if span.framing is not None and span.framing not in framings:
-        raise _wrong(f"{where}.framing", f"{span.framing} is not a framing of {span.type}; expected {_or(framings)}")
-    if span.coding is not None and span.coding not in codings:
-        raise _wrong(f"{where}.coding", f"{span.coding} is not a coding of {span.type}; expected {_or(codings)}")
-    if span.dchannel_timeslot and span.dchannel_timeslot not in span.type.timeslots:
-        last = span.type.timeslots[-1]
-        raise _wrong(f"{where}.dchannel", f"timeslot {span.dchannel} does not exist on {span.type}; expected 0-{last}")
-    if card.kind == "sim":
-        if not span.port.isdigit() or not 1 <= int(span.port) <= len(card.ports):
-            raise _wrong(f"{where}.port", f"{span.port!r}; card {card.name} has ports 1-{len(card.ports)}")
-        if card.ports[int(span.port) - 1] is not span.type:
-            raise _wrong(f"{where}.type", f"port {span.port} of card {card.name} is {card.ports[int(span.port) - 1]}")
-
-
-def _or(words: tuple[str, ...]) -> str:
-    return " or ".join(words)
-
-
-def _explain(message: str, table: Mapping[str, Any]) -> ConfigError:
-    """Msgspec's message in our form: `place: what is wrong; what would be right`."""
-    text, _, path = message.partition(" - at `$")
-    where = path.rstrip("`").lstrip(".").replace("[...]", "[?]")
-    section = _section_of(where)
-    if unknown := re.search(r"unknown field `(.+)`", text):
-        key = unknown.group(1)
-        known = sorted(section.__struct_fields__) if section else []
-        near = difflib.get_close_matches(key, known, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        place = f"{where}.{key}" if where else key
-        return _wrong(place, f"unknown key; {hint}known keys: {', '.join(known)}")
-    if missing := re.search(r"missing required field `(.+)`", text):
-        place = f"{where}.{missing.group(1)}" if where else missing.group(1)
-        return _wrong(place, "is missing and has no default")
-    key = re.sub(r"\[\d+\]$", "", where.rpartition(".")[2])
-    choices = _choices(section, key)
-    return _wrong(where or "file", text[0].lower() + text[1:] + (f"; expected one of {choices}" if choices else ""))
-
-
-def _section_of(where: str) -> type[_Section] | None:
-    sections: dict[str, type[_Section]] = {
-        "service": Service, "access": Access, "calls": Calls, "cards": Card, "hosts": Host, "spans": Span,
-        "groups": Group,
-    }  # fmt: skip
-    if not where:
-        return Config
-    if ".dynamic[" in where:
-        return Dynamic
-    return sections.get(re.split(r"[.\[]", where)[0])
-
-
-def _choices(section: type[_Section] | None, key: str) -> str:
-    hint = get_type_hints(section).get(key) if section else None
-    for kind in (hint, *get_args(hint)):
-        if isinstance(kind, type) and issubclass(kind, StrEnum):
-            return ", ".join(str(member) for member in kind)
-    return ""
+def _parse_timeslots(where: str, text: str, span: Span) -> int:
+    """Timeslots such as ``1-10,12`` as a bit mask."""
+    mask = 0
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal():
+            raise wrong(where, f"{text!r} names no timeslots; expected such as {span.name}:1-10,12")
+        for timeslot in range(int(first), int(last or first) + 1):
+            if timeslot not in span.bchannels:
+                raise wrong(where, f"timeslot {timeslot} of span {span.name} is no B-channel")
+            mask |= 1 << timeslot
+    if not mask:
+        raise wrong(where, f"{text!r} names no timeslots; expected such as {span.name}:1-10,12")
+    return mask

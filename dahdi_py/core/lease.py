@@ -23,11 +23,18 @@ class Lease:
         exclusive: An incoming SETUP for its timeslot does not move it.
         orphaned: Its owner is gone and may come back for it.
         opened: A descriptor of the channel was handed out under this lease, so its end needs proof.
+        detached: It outlives its owner's connection.
+        expires: When it ends by itself, s on the monotonic clock; None for never.
+        group: The trunk group it was asked of; empty for a span.
+        missed: Opaque here: what its descriptor missed, kept when that was closed before its call ended.
 
     Synchronization: one thread.
     """
 
-    __slots__ = ("call", "channel", "exclusive", "opened", "orphaned", "owner", "phase", "token")
+    __slots__ = (
+        "call", "channel", "detached", "exclusive", "expires", "group", "missed", "opened", "orphaned", "owner",
+        "phase", "slot", "token",
+    )  # fmt: skip
 
     def __init__(self, token: str, channel: Channel, owner: Any, exclusive: bool, call: str) -> None:
         self.token = token
@@ -38,10 +45,15 @@ class Lease:
         self.phase = Phase.SETUP if call else Phase.RESERVED
         self.orphaned = False
         self.opened = False
+        self.detached = False
+        self.expires: float | None = None
+        self.group = ""
+        self.missed: Any = None
+        self.slot = 0
 
 
-def require_free(channel: Channel) -> None:
-    """The channel can be leased.
+def require_free(channel: Channel, *, emergency: bool = False) -> None:
+    """The channel can be leased; an emergency passes a drain.
 
     Raises:
         ChannelBusy: It is leased, or not yet proved free after the last lease.
@@ -54,7 +66,7 @@ def require_free(channel: Channel) -> None:
     if channel.lease or channel.pending:
         holder = channel.lease.token if channel.lease else str(channel.pending)
         raise ChannelBusy(f"{place} is busy", holder=holder, cause=44)
-    if channel.administrative is not Administrative.UNLOCKED:
+    if channel.administrative is not Administrative.UNLOCKED and not (emergency and channel.drained):
         state = channel.administrative
         raise OutOfService(f"{place} is {state}", reason=str(state), cause=44)
 
@@ -81,7 +93,9 @@ class LeaseTable:
         """Every lease, oldest first."""
         return list(self._leases.values())
 
-    def reserve(self, channel: Channel, owner: Any, *, exclusive: bool = False, call: str = "") -> Lease:
+    def reserve(
+        self, channel: Channel, owner: Any, *, exclusive: bool = False, call: str = "", emergency: bool = False
+    ) -> Lease:
         """The channel is leased to the owner.
 
         Raises:
@@ -89,12 +103,16 @@ class LeaseTable:
             OutOfService: It is disabled or locked.
         """
         if channel.span.service or not channel.free:
-            require_free(channel)
+            require_free(channel, emergency=emergency)
         self._counter += 1
         token = f"{self._prefix}{self._counter}"
         lease = self._leases[token] = Lease(token, channel, owner, exclusive, call)
         channel.occupy(lease)
         return lease
+
+    def holds(self, lease: Lease) -> bool:
+        """Whether the lease's token is good."""
+        return lease.token in self._leases
 
     def find(self, token: str) -> Lease:
         """The lease of that token.
@@ -107,7 +125,7 @@ class LeaseTable:
             raise StaleToken(f"the lease {token} has ended", token=token)
         return lease
 
-    def move(self, lease: Lease, channel: Channel) -> Channel:
+    def move(self, lease: Lease, channel: Channel, *, emergency: bool = False) -> Channel:
         """The lease is on the other channel; the one it left is ``releasing`` if its end needs proof, else idle.
 
         Returns:
@@ -117,7 +135,22 @@ class LeaseTable:
             ChannelBusy: The other channel is not free.
             OutOfService: The other channel is disabled or locked.
         """
-        require_free(channel)
+        require_free(channel, emergency=emergency)
+        return self._move(lease, channel)
+
+    def park(self, lease: Lease, nowhere: Channel) -> Channel:
+        """The lease is on no channel but keeps its token; the one it left is as after `move`.
+
+        Args:
+            nowhere: Stands for no channel; it is of no span's.
+
+        Returns:
+            The channel it left.
+        """
+        return self._move(lease, nowhere)
+
+    @staticmethod
+    def _move(lease: Lease, channel: Channel) -> Channel:
         left = lease.channel
         left.vacate(Phase.RELEASING if lease.opened else None)
         channel.occupy(lease)

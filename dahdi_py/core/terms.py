@@ -101,6 +101,15 @@ class HuntOrder(StrEnum):
     DESCENDING = "descending"
     ROUND_ROBIN_UP = "round_robin_up"
     ROUND_ROBIN_DOWN = "round_robin_down"
+    LEAST_RECENTLY_USED = "least_recently_used"
+    MOST_IDLE = "most_idle"
+
+
+class Sharing(StrEnum):
+    """How equal cores share incoming calls: in turn, or each call to all of them, the first claim wins."""
+
+    SHARE = "share"
+    FORK = "fork"
 
 
 class Administrative(StrEnum):
@@ -154,8 +163,11 @@ class Alarms(IntFlag):
 
     @property
     def out_of_service(self) -> bool:
-        """Whether no new call may use the span."""
-        return bool(self & ~(Alarms.RECOVER | Alarms.NOTOPEN))
+        """Whether no new call may use the span.
+
+        Without its multiframe a line still carries octets: a far end without CRC-4 is worked with. Source: G.706 B.2.
+        """
+        return bool(self & ~(Alarms.RECOVER | Alarms.NOTOPEN | Alarms.LMFA))
 
 
 _ALARM_WORDS = (

@@ -7,7 +7,7 @@ however many channels there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dahdi_py.core.terms import HuntOrder, Node, Timeslot
 
@@ -37,27 +37,37 @@ class TrunkGroup:
     """Spans whose B-channels are hunted together.
 
     Descending is ascending read backwards: last span first. Round robin goes on behind the channel it gave out last.
+    Least recently used is the one that has been idle longest; most idle is of the span with most free channels, the
+    first of equals.
 
     Args:
         size: Number of spans.
         order: In which order channels are tried.
+        upward: Most idle: whether that span's channels are taken from the bottom.
 
     Synchronization: one thread.
     """
 
-    __slots__ = ("_at", "_size", "order")
+    __slots__ = ("_at", "_size", "_upward", "order")
 
-    def __init__(self, size: int, order: HuntOrder) -> None:
+    def __init__(self, size: int, order: HuntOrder, *, upward: bool = True) -> None:
         self.order = order
         self._size = size
+        self._upward = upward
         self._at: tuple[int, Timeslot] | None = None
 
-    def hunt(self, free: Sequence[int]) -> tuple[int, Timeslot] | None:
+    def hunt(self, free: Sequence[int], idle_since: Sequence[Mapping[int, int]] = ()) -> tuple[int, Timeslot] | None:
         """The span's index and the timeslot to take, None when nothing is free.
 
         Args:
             free: Each span's free timeslots as a bit mask.
+            idle_since: Least recently used: each span's idle timeslots, the longest idle first, with growing numbers.
         """
+        if self.order is HuntOrder.LEAST_RECENTLY_USED:
+            return _longest_idle(free, idle_since)
+        if self.order is HuntOrder.MOST_IDLE:
+            index = max(range(self._size), key=lambda at: free[at].bit_count())
+            return (index, lowest(free[index]) if self._upward else highest(free[index])) if free[index] else None
         found = self._rotate(free) if self.order in _ROTATING and self._at else self._sweep(free)
         if found:
             self._at = found
@@ -88,3 +98,17 @@ class TrunkGroup:
             if free[other]:
                 return other, pick(free[other])
         return None
+
+
+def _longest_idle(free: Sequence[int], idle_since: Sequence[Mapping[int, int]]) -> tuple[int, Timeslot] | None:
+    oldest: tuple[int, int, int] | None = None
+    for index, (mask, ages) in enumerate(zip(free, idle_since, strict=True)):
+        for timeslot, age in ages.items():
+            if mask >> timeslot & 1:
+                oldest = min(oldest or (age, index, timeslot), (age, index, timeslot))
+                break
+        else:
+            # A drained channel has no age; an emergency call takes it as the last choice.
+            if mask and oldest is None:
+                oldest = (1 << 62, index, lowest(mask))
+    return (oldest[1], Timeslot(oldest[2])) if oldest else None

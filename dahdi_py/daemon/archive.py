@@ -8,9 +8,11 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from dahdi_py.daemon import eventstore, ledger, store
+from dahdi_py.core.alarm_board import Standing
+from dahdi_py.daemon import alarm_log, auditlog, eventstore, ledger, store
 from dahdi_py.daemon.eventstore import Page
 from dahdi_py.wire.messages.calls import CallRecord, HistoryRequest
+from dahdi_py.wire.messages.daemon import AuditEntry, AuditRequest
 
 
 class Archive:
@@ -31,8 +33,16 @@ class Archive:
     def history(self, wants: HistoryRequest) -> Future[list[CallRecord]]:
         """Records that fit, newest first."""
         return self._thread.submit(
-            lambda: ledger.history(self._file("ledger.db"), wants.limit, wants.call, wants.span, wants.number)
+            lambda: ledger.history(self._file("ledger.db"), wants.limit, wants.call, wants.circuit, wants.number)
         )
+
+    def alarms(self, limit: int, circuit: str, kind: str) -> Future[list[Standing]]:
+        """Alarms that fit, newest first."""
+        return self._thread.submit(lambda: alarm_log.history(self._file("ledger.db"), limit, circuit, kind))
+
+    def audit(self, wants: AuditRequest) -> Future[list[AuditEntry]]:
+        """Audit entries that fit, newest first."""
+        return self._thread.submit(lambda: auditlog.read(self._file("events.db"), wants))
 
     def close(self) -> None:
         """Nothing is read any more."""

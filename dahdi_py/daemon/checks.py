@@ -56,11 +56,11 @@ def check_digits(digits: str) -> None:
         raise refuse_parameter("digits", f"{digits!r}; expected 1-32 of 0-9 * #")
 
 
-def check_seconds(name: str, seconds: int) -> None:
-    """The time is none (0) or at most a day.
+def check_seconds(name: str, seconds: int, least: int = 0) -> None:
+    """The time is at most a day, and not less than the least (0: none).
 
     Raises:
         InvalidParameter: It is not.
     """
-    if not 0 <= seconds <= 86_400:
-        raise refuse_parameter(name, f"{seconds}; expected seconds, 0-86400")
+    if not least <= seconds <= 86_400:
+        raise refuse_parameter(name, f"{seconds}; expected seconds, {least}-86400")

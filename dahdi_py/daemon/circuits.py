@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dahdi_py.core import config
-from dahdi_py.core.terms import Alarms, Disabled, Phase
+from dahdi_py.core.channelmap import Use, channel_map
+from dahdi_py.core.terms import Alarms, Disabled
 from dahdi_py.daemon.clients import Client
 from dahdi_py.wire.messages.common import Bearer, Owner, Party
 from dahdi_py.wire.messages.host import Offered, SpanState
@@ -18,7 +19,13 @@ NOBODY = Owner()
 
 @dataclass(slots=True)
 class Channel:
-    """A B-channel; `disabled` is what is wrong with it alone, empty for nothing (Span.disabled has the rest)."""
+    """A B-channel; `disabled` is what is wrong with it alone, empty for nothing (Span.disabled has the rest).
+
+    Attributes:
+        lessee: Quarantined: who still holds its descriptor.
+        idle_since: Grows with every end of a use; 0 before the first.
+        groups: Names of the trunk groups it is in.
+    """
 
     span: str
     timeslot: int
@@ -27,6 +34,22 @@ class Channel:
     phase: str = ""
     token: str = ""
     call: str = ""
+    who: str = ""
+    why: str = ""
+    since_ns: int = 0
+    lessee: str = ""
+    idle_since: int = 0
+    groups: tuple[str, ...] = ()
+
+    @property
+    def free(self) -> bool:
+        """Whether it can be leased, its span's state apart."""
+        return not self.busy and self.usable
+
+    @property
+    def usable(self) -> bool:
+        """Whether it carries a call or could, its span's state apart."""
+        return not self.disabled and self.administrative == "unlocked"
 
     @property
     def busy(self) -> bool:
@@ -36,7 +59,14 @@ class Channel:
 
 @dataclass(slots=True)
 class Lease:
-    """A reservation; `client` is the connection it belongs to, None when that is gone or was the last daemon's."""
+    """A reservation; `client` is the connection it belongs to, None when that is gone or was the last daemon's.
+
+    Attributes:
+        detached: It outlives its client, and its host ends it.
+        expires_ns: UTC when its host ends it, ns; 0 for never.
+        bridged: The token of the lease whose audio is joined with it; empty for none.
+        given_until: Till then (monotonic, s) whoever shows its token may take it, though its client is there.
+    """
 
     token: str
     host: str
@@ -48,6 +78,16 @@ class Lease:
     exclusive: bool = False
     orphaned: bool = False
     client: Client | None = None
+    group: str = ""
+    detached: bool = False
+    expires_ns: int = 0
+    given_until: float = 0.0
+    bridged: str = ""
+
+    def detach(self, seconds: int, now_ns: int) -> None:
+        """It outlives its client and ends so many seconds from now; with 0 it ends with its client."""
+        self.detached = seconds > 0
+        self.expires_ns = now_ns + seconds * 1_000_000_000 if seconds else 0
 
 
 @dataclass(slots=True)
@@ -57,6 +97,10 @@ class Call:
     Attributes:
         detached: It outlives its client; its host hangs it up in time.
         offered: Incoming: all that its SETUP said.
+        emergency: It is never pre-empted nor cleared by force.
+        group: The trunk group it was placed in.
+        alerted: ALERTING went out: the caller hears it ring.
+        left_by: Pid and uid of each core that claimed it and died before it answered.
     """
 
     call: str
@@ -80,6 +124,10 @@ class Call:
     client: Client | None = None
     detached: bool = False
     offered: Offered | None = None
+    emergency: bool = False
+    group: str = ""
+    alerted: bool = False
+    left_by: set[tuple[int, int]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -117,7 +165,7 @@ class Span:
         """B-channels that carry a call or could."""
         if self.disabled:
             return 0
-        return sum(not one.disabled and one.administrative == "unlocked" for one in self.channels.values())
+        return sum(one.usable for one in self.channels.values())
 
     @property
     def kernel(self) -> bool:
@@ -125,25 +173,15 @@ class Span:
         return self.state is not None and self.state.kernel
 
 
-def channel_map(span: Span, calls: Mapping[str, Call]) -> str:
-    """One character a timeslot from 1, as `wire.messages.spans.Span` says."""
-    last = span.config.type.timeslots[-1]
-    return "".join(_sign(span, timeslot, calls) for timeslot in range(1, last + 1))
+def map_of(span: Span, calls: Mapping[str, Call]) -> str:
+    """The span's channel map."""
+    uses = {timeslot: _use(span, channel, calls) for timeslot, channel in span.channels.items()}
+    return channel_map(span.config.type.timeslots[-1], span.config.dchannel_timeslot, uses)
 
 
-def _sign(span: Span, timeslot: int, calls: Mapping[str, Call]) -> str:
-    if timeslot == span.config.dchannel_timeslot:
-        return "D"
-    channel = span.channels.get(timeslot)
-    if channel is None:
-        return "-"
-    if channel.disabled == Disabled.QUARANTINE:
-        return "q"
-    if channel.phase in (Phase.RELEASING, Phase.RESTARTING):
-        return "r"
-    if channel.busy:
-        call = calls.get(channel.call)
-        return "a" if call is None else call.direction[0]
-    if channel.administrative != "unlocked":
-        return "m"
-    return "x" if channel.disabled or span.disabled else "."
+def _use(span: Span, channel: Channel, calls: Mapping[str, Call]) -> Use:
+    call = calls.get(channel.call)
+    return Use(
+        str(span.disabled or channel.disabled), channel.administrative, channel.phase, channel.busy,
+        call.direction if call is not None else "",
+    )  # fmt: skip

@@ -7,22 +7,29 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dahdi_py.core.access import Policy
 from dahdi_py.core.config import Config
-from dahdi_py.daemon import views
+from dahdi_py.daemon.administration import Administration
+from dahdi_py.daemon.alarm_watch import AlarmWatch
 from dahdi_py.daemon.archive import Archive
+from dahdi_py.daemon.audit import Audit
+from dahdi_py.daemon.changes import Changes
+from dahdi_py.daemon.circuits import Call, Lease
 from dahdi_py.daemon.clients import Client
 from dahdi_py.daemon.feed import Feed
 from dahdi_py.daemon.following import Following, HostState
 from dahdi_py.daemon.inventory import Inventory
-from dahdi_py.daemon.journal import Batch, Journal
+from dahdi_py.daemon.journal import Batch, Item, Journal
+from dahdi_py.daemon.limits import Limits
 from dahdi_py.daemon.link import Link
 from dahdi_py.daemon.owners import Owners
+from dahdi_py.daemon.past_alarms import PastAlarms
+from dahdi_py.daemon.performance import Performance
 from dahdi_py.daemon.serving import Serving
-from dahdi_py.errors import HostUnavailable, StaleToken
+from dahdi_py.errors import HostUnavailable, NotOwner, StaleToken, WrongCallState
 
 LOG = logging.getLogger(__name__)
 
@@ -32,6 +39,7 @@ class Control:
 
     Attributes:
         ready: Clients are served and offers flow.
+        exhausted: The sockets that turn clients away because no descriptor is free, and since when (UTC, ns).
 
     Synchronization: the loop's thread.
     """
@@ -49,14 +57,26 @@ class Control:
         self.policy = policy
         self.state_directory = state
         self.ready = False
+        self.exhausted: Callable[[], list[tuple[str, int]]] = list
         self.started_ns = time.time_ns()
         self.inventory = Inventory(conf)
         directory = state if conf.service.journal else None
-        self.journal = Journal(loop, directory, lambda batch: self.feed.publish(batch), self._durable, self._trouble)
+        self.journal = Journal(
+            loop, directory, self._publish, self._durable, self._trouble,
+            lambda batch: self.feed.complete(batch),
+        )  # fmt: skip
         opened = self.journal.open(self.started_ns)
         self.epoch = opened.epoch
         self.archive = Archive(state) if directory is not None else None
-        self.feed = Feed(loop, self.epoch, self.journal, self.archive, lambda: views.resume_state(self.inventory))
+        self.feed = Feed(loop, self.epoch, self.journal, self.archive, Changes(self.inventory))
+        self.audit = Audit(
+            loop, lambda noted: self.journal.put(Item(None, noted=noted)), conf.service.audit and directory is not None,
+            self._owner_of,
+        )  # fmt: skip
+        self.performance = Performance(conf, self.inventory, self.feed, opened.performance)
+        self.past_alarms = PastAlarms(self.feed, opened.kept.alarms, lambda: self.alarms.look_at_once())
+        self.limits = Limits(conf, self.inventory)
+        self.administration = Administration(self, opened.kept.administered)
         self.serving = Serving(self)
         self.clients: dict[int, Client] = {}
         self.owners = Owners(self)
@@ -69,13 +89,22 @@ class Control:
             )
             for host in conf.hosts
         }
+        self.alarms = AlarmWatch(self, opened.alarms)
+        self.feed.noticed = self.alarms.noticed
+
+    def _publish(self, batch: Batch) -> None:
+        self.feed.publish(batch)
+        if self.journal.problem:
+            for name, start, n in _sources(batch):
+                self.hosts[name].link.received(start, n)
 
     def _durable(self, batch: Batch) -> None:
-        durable = {item.source[0]: item.source for item in batch if item.source is not None}
-        for name, start, n in durable.values():
+        for name, start, n in _sources(batch):
             self.hosts[name].link.committed(start, n)
 
     def _trouble(self, problem: str) -> None:
+        if self.ready:
+            self.alarms.look_at_once()
         if problem:
             LOG.error("records and events cannot be written to %s: %s", self.state_directory, problem)
         else:
@@ -98,6 +127,37 @@ class Control:
             raise StaleToken(f"the lease {token!r} has ended, or never was one", token=token)
         return self.require(host.link)
 
+    def _owner_of(self, token: str) -> int | None:
+        lease = self.inventory.leases.get(token)
+        return lease.owner.uid if lease is not None else None
+
+    def lease_of(self, token: str, client: Client, *, reclaim: bool = False) -> Lease:
+        """The lease of that token, which is good in the client's hands.
+
+        Args:
+            reclaim: The client wants to have it: one that is being handed over it may.
+
+        Raises:
+            StaleToken: It has ended, or never was one.
+            NotOwner: It is another user's.
+        """
+        lease = self.inventory.leases.get(token)
+        if lease is None:
+            raise StaleToken(f"the lease {token!r} has ended, or never was one", token=token)
+        given = reclaim and lease.given_until > self.loop.time()
+        if not (given or client.may_use(lease.owner)):
+            raise NotOwner(f"the lease {token} is another user's: its owner may hand it over, or an operator use it")
+        return lease
+
+    def spare_emergency(self, call: Call | None, client: Client, operation: str) -> None:
+        """The call, if there is one, may be cleared by that client: an emergency call only by its own user.
+
+        Raises:
+            WrongCallState: It is another user's emergency call.
+        """
+        if call is not None and call.emergency and client.uid != call.owner.uid:
+            raise spared(call, operation)
+
     def require(self, link: Link) -> Link:
         """The link, which is up.
 
@@ -115,10 +175,11 @@ class Control:
         self.ready = True
         self.serving.begin()
         for name, host in self.hosts.items():
-            host.link.ready()
+            host.link.ready(self.config.calls.reclaim_s)
             self.offer_waiting(name)
             if host.link.up:
                 self.owners.await_owners(name)
+        self.alarms.begin()
         self.feed.put("daemon.ready")
 
     def offer_waiting(self, host: str) -> None:
@@ -135,3 +196,16 @@ class Control:
         self.journal.close()
         if self.archive is not None:
             self.archive.close()
+
+
+def spared(call: Call, operation: str) -> WrongCallState:
+    """The refusal to clear an emergency call."""
+    return WrongCallState(
+        f"call {call.call} is an emergency call: only its own core clears it, no operator by force or token",
+        call=call.call, state=str(call.phase), operation=operation,
+    )  # fmt: skip
+
+
+def _sources(batch: Batch) -> Iterable[tuple[str, int, int]]:
+    """The last of each host's events in the batch: the host, its start and the number."""
+    return {item.source[0]: item.source for item in batch if item.source is not None}.values()

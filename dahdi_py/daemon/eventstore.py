@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dahdi_py.daemon import store
+from dahdi_py.daemon import auditlog, performance_store, store
 from dahdi_py.wire.messages.events import Event
 
 KEPT = 200_000
@@ -26,6 +26,8 @@ _MIGRATIONS = (
     CREATE TABLE forgotten (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER, n INTEGER) STRICT;
     INSERT INTO forgotten VALUES (1, 0, 0);
     """,
+    auditlog.MIGRATION,
+    performance_store.MIGRATION,
 )
 
 _ENCODER = msgspec.json.Encoder()
@@ -84,6 +86,13 @@ class EventWriter:
         self._db.execute("DELETE FROM event WHERE (epoch, n) <= (?, ?)", last)
         self._db.execute("UPDATE forgotten SET epoch = ?, n = ?", last)
         self._count -= surplus
+
+
+def calls_ended(db: sqlite3.Connection, newest: int = 10_000) -> frozenset[str]:
+    """The calls whose end is among the newest events."""
+    rows = db.execute("SELECT body FROM event ORDER BY epoch DESC, n DESC LIMIT ?", (newest,))
+    events = (_DECODER.decode(body) for (body,) in rows if '"kind":"call.ended"' in body)
+    return frozenset(event.call for event in events)
 
 
 def after(db: sqlite3.Connection, epoch: int, n: int, limit: int) -> Page:

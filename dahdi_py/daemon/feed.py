@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from typing import Any, Protocol
 
+import msgspec
+
+from dahdi_py.daemon.changes import Changes
 from dahdi_py.daemon.eventstore import Page
 from dahdi_py.daemon.journal import Batch, Item, Journal
 from dahdi_py.daemon.ledger import Entry
+from dahdi_py.daemon.performance_store import Counted
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.loop import turn
 from dahdi_py.wire.messages.common import Cursor
@@ -26,9 +30,11 @@ RECENT = 4_096
 """Events kept in memory for subscribers that resume."""
 _PAGE = 500
 _PATIENCE_S = 0.02
+_REFUSED = "the disk refused these events"
 
 Place = tuple[int, int]
 """Epoch and number."""
+GroupsOf = Callable[[Event], tuple[str, ...]]
 
 
 class Archive(Protocol):
@@ -45,14 +51,19 @@ class Subscriber:
     request: Request
     wants: MonitorRequest
     cursor: Place
+    groups_of: GroupsOf
     live: bool = False
+    waiting: MonitorReply | None = None
+    """A snapshot that may go out once everything it holds is committed."""
 
     def fits(self, event: Event) -> bool:
-        """Whether the event passes the filters; a gap always does."""
+        """Whether the event is later than what the subscriber has and passes the filters; a gap always does."""
         wants = self.wants
         if event.kind == "gap":
             return True
         if (wants.span and event.span != wants.span) or (wants.call and event.call != wants.call):
+            return False
+        if wants.group and wants.group not in self.groups_of(event):
             return False
         return not wants.kinds or any(
             event.kind == kind or (kind[-1:] == "." and event.kind.startswith(kind)) for kind in wants.kinds
@@ -60,8 +71,8 @@ class Subscriber:
 
     def send(self, events: Iterable[Event], cursor: Place) -> None:
         """Those that fit are on their way, with the cursor they lead to."""
-        fitting = [event for event in events if self.fits(event)]
-        self.cursor = cursor
+        fitting = [event for event in events if (event.epoch, event.n) > self.cursor and self.fits(event)]
+        self.cursor = max(self.cursor, cursor)
         if fitting:
             reply = MonitorReply(cursor=Cursor(epoch=cursor[0], n=cursor[1]), events=fitting)
             self.request.reply(reply, continues=True)
@@ -71,26 +82,29 @@ class Feed:
     """Numbers events, hands them to the journal, and gives subscribers what is committed.
 
     Args:
-        state: What a subscriber is told that lost events: the state to start from.
+        changes: What events have changed.
 
     Synchronization: the loop's thread.
     """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, epoch: int, journal: Journal, archive: Archive | None,
-        state: Callable[[], dict[str, Any]],
+        changes: Changes,
     ) -> None:  # fmt: skip
         self.epoch = epoch
         self._loop = loop
         self._n = 0
         self._journal = journal
         self._archive = archive
-        self._state = state
+        self._changes = changes
         self._recent: deque[Event] = deque(maxlen=RECENT)
         self._published: Place = (epoch, 0)
         self._subscribers: dict[int, Subscriber] = {}
+        self.noticed: Callable[[Event], None] = lambda event: None
+        """Told of each event before it is committed."""
         self.wanted = archive is not None
-        """Whether anything reads events: False with neither a disk nor a subscriber, when the busiest are not made."""
+        """Whether anything may read events: False with no disk and before the first subscriber, when the busiest are
+        not made."""
 
     @property
     def position(self) -> Place:
@@ -115,11 +129,27 @@ class Feed:
             monotonic_ns=monotonic_ns or time.monotonic_ns(), host=host, span=span, timeslot=timeslot, call=call,
             token=token, group=group, data=data or {},
         )  # fmt: skip
+        self._changes.named(event)
+        self.noticed(event)
         self._journal.put(Item(event, entry, source))
 
-    def note(self, entry: Entry | None, source: tuple[str, int, int] | None) -> None:
-        """The ledger keeps this; there is no event (it was published before)."""
-        self._journal.put(Item(None, entry, source))
+    def complete(self, batch: Batch) -> None:
+        """The last event of the batch carries the state that all of them lead to."""
+        at = next((at for at in reversed(range(len(batch))) if batch[at].event is not None), None)
+        if not self.wanted:
+            self._changes.forget()
+        if at is None:
+            return
+        state, more = self._changes.take()
+        item = batch[at]
+        assert item.event is not None
+        batch[at] = item._replace(event=msgspec.structs.replace(item.event, state=state))
+        if more:
+            self.put("state")
+
+    def note(self, entry: Entry | None, source: tuple[str, int, int] | None, counted: Counted | None = None) -> None:
+        """The ledger keeps this, the history of performance that; there is no event (or it was published before)."""
+        self._journal.put(Item(None, entry, source, counted=counted))
 
     def publish(self, batch: Batch) -> None:
         """The batch is committed: subscribers that are up to date get it."""
@@ -130,6 +160,8 @@ class Feed:
         self._published = (events[-1].epoch, events[-1].n)
         with turn:
             for subscriber in list(self._subscribers.values()):
+                if subscriber.waiting is not None:
+                    self._begin(subscriber)
                 if subscriber.live:
                     subscriber.send(events, self._published)
 
@@ -139,16 +171,32 @@ class Feed:
         cursor = self._published if after is None else (after.epoch, after.n)
         if request.peer.id in self._subscribers:
             raise DahdiPyError("this connection follows events already: open another one")
-        subscriber = Subscriber(request, wants, cursor)
+        subscriber = Subscriber(request, wants, cursor, self._changes.groups_of)
         self._subscribers[request.peer.id] = subscriber
         self.wanted = True
+        if wants.snapshot:
+            self._show(subscriber)
+            return
         request.reply(MonitorReply(cursor=Cursor(epoch=cursor[0], n=cursor[1])), continues=True)
         self._catch_up(subscriber)
+
+    def _show(self, subscriber: Subscriber, events: list[Event] | None = None) -> None:
+        """The subscriber gets the state as it is now, and what happens from now on, in that order."""
+        cursor = Cursor(epoch=self.epoch, n=self._n)
+        subscriber.cursor = (self.epoch, self._n)
+        subscriber.waiting = MonitorReply(cursor=cursor, events=events or [], snapshot=self._changes.snapshot())
+        self._begin(subscriber)
+
+    def _begin(self, subscriber: Subscriber) -> None:
+        """The snapshot that waits goes out, if all it holds is committed."""
+        if subscriber.waiting is not None and self._published >= subscriber.cursor:
+            subscriber.request.reply(subscriber.waiting, continues=True)
+            subscriber.waiting = None
+            subscriber.live = True
 
     def leave(self, connection: int) -> None:
         """That connection is gone."""
         self._subscribers.pop(connection, None)
-        self.wanted = self._archive is not None or bool(self._subscribers)
 
     def _catch_up(self, subscriber: Subscriber) -> None:
         """The subscriber gets the next of what it missed, when it has read what it got, until it is up to date."""
@@ -192,29 +240,40 @@ class Feed:
         # What is on disk may be ahead of what was published: that comes by itself.
         events = [event for event in page.events if (event.epoch, event.n) <= self._published]
         if page.lost:
-            first = self._before(events[0]) if events else self._published
-            self._tell_gap(subscriber, place, first, "these events are no longer kept")
-        if events:
-            subscriber.send(events, (events[-1].epoch, events[-1].n))
-        elif not page.lost:
+            self._gap(subscriber, place)
+            return
+        unbroken = _unbroken(place, events)
+        if unbroken:
+            subscriber.send(unbroken, (unbroken[-1].epoch, unbroken[-1].n))
+        elif events:
+            self._gap(subscriber, place, _REFUSED)
+            return
+        else:
             begin = (self.epoch, 0)
             if place >= begin:
-                self._gap(subscriber, place, "the disk refused these events")
+                self._gap(subscriber, place, _REFUSED)
                 return
             # A previous epoch's end: what follows is of this one.
             subscriber.cursor = begin
         self._catch_up(subscriber)
 
     def _gap(self, subscriber: Subscriber, place: Place, reason: str = "these events are no longer kept") -> None:
-        self._tell_gap(subscriber, place, self._published, reason)
-        subscriber.live = True
-
-    def _tell_gap(self, subscriber: Subscriber, after: Place, to: Place, reason: str) -> None:
+        """The subscriber is told what it lost, and goes on from the state as it is now."""
+        to = (self.epoch, self._n)
         data = {
             "reason": reason,
-            "after": {"epoch": after[0], "n": after[1]},
+            "after": {"epoch": place[0], "n": place[1]},
             "resumes": {"epoch": to[0], "n": to[1]},
-            **self._state(),
         }
         gap = Event(epoch=to[0], n=to[1], utc_ns=time.time_ns(), kind="gap", data=data)
-        subscriber.send([gap], to)
+        self._show(subscriber, [gap])
+
+
+def _unbroken(after: Place, events: list[Event]) -> list[Event]:
+    """The events up to where one is missing: dropped while the disk refused too many."""
+    epoch, n = after
+    for at, event in enumerate(events):
+        if event.n != (n + 1 if event.epoch == epoch else 1):
+            return events[:at]
+        epoch, n = event.epoch, event.n
+    return events

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dahdi_py.daemon import ledger, told
+from dahdi_py.daemon.administration import request_of
 from dahdi_py.daemon.link import Link
 from dahdi_py.wire.messages.common import CursorRequest
-from dahdi_py.wire.messages.host import AttachReply, HostEvent
+from dahdi_py.wire.messages.host import AdministerReply, AttachReply, HostEvent
 
 if TYPE_CHECKING:
     from dahdi_py.daemon.control import Control
     from dahdi_py.daemon.journal import Opened
 
+SECONDS = "line.seconds"
+"""The kind of what a host tells each second."""
+
 LOG = logging.getLogger(__name__)
 
+_OF_LINES = ("span.status", "dchannel.up", "dchannel.down")
 _SETTLE_S = 2.0
 """A host that attached has told what its outbox holds within this."""
 
@@ -55,18 +60,22 @@ class Following:
 
     Attributes:
         on_lost: Told which host cannot be reached any more, and why.
+        ending: The hosts have been told to end: that they do is no news.
 
     Synchronization: the loop's thread.
     """
 
     def __init__(self, control: Control, opened: Opened) -> None:
         self.on_lost: Callable[[str, str], None] = lambda host, problem: None
+        self.ending = False
         self._control = control
         self._inventory = control.inventory
         self._event_cursors = opened.event_cursors
         self._ledger_cursors = opened.ledger_cursors
         self._open_calls = opened.open_calls
+        self._untold = opened.untold
         self._declared: set[str] = set()
+        self._unbridged: set[frozenset[str]] = set()
 
     def attached(self, link: Link, state: AttachReply) -> CursorRequest | None:
         """The inventory is the host's snapshot; what the ledger holds of an earlier start is closed."""
@@ -78,6 +87,9 @@ class Following:
         orphaned = self._inventory.load(link.name, snapshot, time.time_ns())
         for lease in orphaned:
             self._control.owners.assign(link, lease)
+        for span, mask, one in self._control.administration.apply(link.name):
+            # One of an older protocol refuses, which the log says.
+            link.tell("Administer", request_of(span, mask, one), AdministerReply)
         host.since_ns, host.problem, host.settled = time.time_ns(), "", False
         host.snapshot_n = snapshot.n
         if host.seen[0] != snapshot.start:
@@ -114,7 +126,7 @@ class Following:
         host = self._control.hosts[link.name]
         self._inventory.unreachable(link.name, time.time_ns())
         if host.problem != problem:
-            LOG.error("line host %s: %s", link.name, problem)
+            LOG.log(logging.INFO if self.ending else logging.ERROR, "line host %s: %s", link.name, problem)
         host.problem = problem
         if host.announced:
             self._control.feed.put("host.down", host=link.name, data={"problem": problem})
@@ -132,12 +144,30 @@ class Following:
         self._died(host, "line host died")
 
     def nobody_there(self, name: str) -> None:
-        """No process serves the host's socket: what the ledger holds open of it ended unseen."""
-        self._close_rows(name, lambda start: True, "line host died")
+        """No process serves the host's socket: what it had has ended, seen by the daemon before this one or not."""
+        reason = "line host died"
+        self._control.feed.put("host.down", host=name, data={"problem": "no process serves it", "gone": True})
+        for call, (host, _) in list(self._open_calls.items()):
+            record = self._untold.get(call)
+            if host == name and record is not None:
+                del self._open_calls[call]
+                self._declared.add(call)
+                self._control.feed.put(
+                    "call.ended", host=name, span=record.span, timeslot=record.timeslot, call=call,
+                    data=told.ended_of(record, "host", reason), entry=ledger.Lost(call, reason, "host"),
+                )  # fmt: skip
+                if record.emergency and not record.answered_ns:
+                    self._control.past_alarms.emergency_failed(record.called.number, call, reason)
+        self._close_rows(name, lambda start: True, reason)
 
     def _take_in(self, host: HostState, start: int, event: HostEvent) -> None:
         name = host.link.name
         known = event.n <= host.snapshot_n
+        if event.kind == SECONDS:
+            self._count(name, start, event)
+            return
+        if event.kind in _OF_LINES:
+            self._control.alarms.about_to_change(event.span)
         try:
             what = told.take_in(self._inventory, told.Source(name, start), event, known)
         except msgspec.ValidationError as error:
@@ -149,6 +179,11 @@ class Following:
             self._declared.discard(event.call)
             self._control.feed.note(None, source)
             return
+        if event.kind == "bridge.ended" and (pair := frozenset((what.data["a"], what.data["b"]))) in self._unbridged:
+            # The other host of it died, which told enough.
+            self._unbridged.discard(pair)
+            self._control.feed.note(None, source)
+            return
         entry = what.entry if (start, event.n) > self._ledger_cursors.get(name, (0, 0)) else None
         if isinstance(entry, ledger.Opened):
             self._open_calls[event.call] = (name, start)
@@ -156,17 +191,35 @@ class Following:
             self._open_calls.pop(event.call, None)
         if (start, event.n) <= self._event_cursors.get(name, (0, 0)):
             self._control.feed.note(entry, source)
+            self._control.alarms.look_at_once()
         else:
             self._control.feed.put(
                 what.kind, data=what.data, host=name, span=event.span, timeslot=event.timeslot, call=event.call,
                 token=event.token, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, entry=entry, source=source,
             )  # fmt: skip
+        if isinstance(entry, ledger.Closed):
+            self._control.past_alarms.call_ended(event.call, entry.ended)
         if not known:
             self._act_on(host, event)
 
+    def _count(self, name: str, start: int, event: HostEvent) -> None:
+        """Seconds change nothing but their circuit's history."""
+        counted = None
+        if (start, event.n) > self._event_cursors.get(name, (0, 0)):
+            try:
+                counted = self._control.performance.take_in(event)
+            except msgspec.ValidationError as error:
+                LOG.error("line host %s: event %d %s: %s", name, event.n, event.kind, error)
+        self._control.feed.note(None, (name, start, event.n), counted)
+
     def _act_on(self, host: HostState, event: HostEvent) -> None:
-        if event.kind == "call.offered" and self._control.ready:
-            self._control.serving.offered(self._inventory.calls[event.call])
+        if event.kind in ("call.offered", "call.unclaimed"):
+            call = self._inventory.calls.get(event.call)
+            if call is not None and self._control.ready:
+                self._control.serving.offered(call)
+        elif event.kind == "call.preempted" and (by := event.data.get("by", "")):
+            preempting = self._inventory.calls.get(by)
+            self._control.audit.preempted(event.call, by, preempting.client if preempting is not None else None)
         elif event.kind == "call.ended":
             self._control.serving.ended(event.call, "cleared")
         elif event.kind in ("host.draining", "host.drained"):
@@ -189,7 +242,9 @@ class Following:
         for call in self._inventory.calls_of(host.link.name):
             if call.call not in self._open_calls and host.seen[1] >= host.snapshot_n:
                 self._open_calls[call.call] = (host.link.name, start)
-                self._control.feed.note(told.record_of(call, call.started_ns, start), None)
+                self._control.feed.note(
+                    told.record_of(call, call.started_ns, start, self._inventory.circuit(call.span)), None
+                )
         self._control.offer_waiting(host.link.name)
         if host.seen[1] >= host.snapshot_n:
             self._settle(host)
@@ -212,8 +267,12 @@ class Following:
 
     def _died(self, host: HostState, reason: str) -> None:
         now = time.time_ns()
+        self._part_bridges(host.link.name, reason)
         leases, calls = self._inventory.lose(host.link.name, now)
+        self._control.administration.show(host.link.name)
         for call in calls:
+            if call.emergency and not call.answered_ns:
+                self._control.past_alarms.emergency_failed(call.called.number, call.call, reason)
             self._open_calls.pop(call.call, None)
             self._declared.add(call.call)
             self._control.feed.put(
@@ -225,3 +284,11 @@ class Following:
             if not lease.call:
                 self._control.owners.tell_released(lease, reason)
         self._close_rows(host.link.name, lambda start: True, reason)
+
+    def _part_bridges(self, name: str, reason: str) -> None:
+        """Whoever follows knows of the bridges that died with the host."""
+        for a, b in self._inventory.unbridge(name):
+            if not all(token.startswith(f"{name}/") for token in (a, b)):
+                self._unbridged.add(frozenset((a, b)))
+            lease = self._inventory.leases[a]
+            self._control.owners.tell("channel.unbridged", lease, {"a": a, "b": b, "reason": reason})

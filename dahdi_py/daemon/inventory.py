@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dahdi_py.core import config
 from dahdi_py.core.terms import Disabled, Phase
-from dahdi_py.daemon.circuits import Call, Channel, Lease, Span
+from dahdi_py.daemon.circuits import NOBODY, Call, Channel, Lease, Span
 from dahdi_py.daemon.clients import Client
 from dahdi_py.errors import NotFound
 from dahdi_py.wire.messages.common import Lease as LeaseRecord
@@ -18,6 +18,10 @@ from dahdi_py.wire.messages.host import CallState, ChannelState, Snapshot, SpanS
 class Inventory:
     """What is known, by name, token and call id.
 
+    Attributes:
+        on_idle: Told when a channel may have become idle; None while nobody waits for that.
+        held_until: By span, until when it is held down (UTC, ns), also when that is past.
+
     Synchronization: one thread.
     """
 
@@ -26,11 +30,17 @@ class Inventory:
         self.spans: dict[str, Span] = {}
         self.leases: dict[str, Lease] = {}
         self.calls: dict[str, Call] = {}
+        self.held_until: dict[str, int] = {}
         self._by_number: dict[str, Span] = {}
         self._ended_early: set[str] = set()
+        self.on_idle: Callable[[], None] | None = None
+        self._idle_since = 0
+        grouped = [(group.name, dict(conf.members(group))) for group in conf.groups]
         for one in conf.spans:
-            groups = tuple(group.name for group in conf.groups if one.name in group.spans)
+            groups = tuple(name for name, members in grouped if one.name in members)
             channels = {int(t): Channel(one.name, t) for t in one.bchannels}
+            for timeslot, channel in channels.items():
+                channel.groups = tuple(name for name in groups if dict(grouped)[name][one.name] >> timeslot & 1)
             self.spans[one.name] = span = Span(one, channels=channels, groups=groups)
             self._by_number[str(one.number)] = span
 
@@ -45,6 +55,11 @@ class Inventory:
             known = ", ".join(self.spans) or "none is configured"
             raise NotFound(f"no span {name!r}; spans: {known}", kind="span", name=name)
         return span
+
+    def circuit(self, span: str) -> str:
+        """What records of the span are kept under."""
+        one = self.spans.get(span)
+        return one.config.circuit if one is not None else span
 
     def call(self, call: str) -> Call:
         """The call of that id.
@@ -80,7 +95,7 @@ class Inventory:
         for span in self.spans_of(host):
             span.host_up = True
             span.since_ns = now_ns
-            span.channels = {t: Channel(span.name, t) for t in span.channels}
+            self._blank(span)
         for state in snapshot.spans:
             self.span_state(state)
         for channel in snapshot.channels:
@@ -89,6 +104,7 @@ class Inventory:
             self._load_lease(host, one, leases.get(one.token))
         for up in snapshot.calls:
             self._load_call(host, up, calls.get(up.call))
+        self._agree_on_bridges(host)
         return [lease for lease in self.leases_of(host) if lease.orphaned and lease.client is not None]
 
     def unreachable(self, host: str, now_ns: int) -> None:
@@ -102,7 +118,7 @@ class Inventory:
         """The host is gone, and all that was on its spans; its leases and calls are returned and forgotten."""
         self.unreachable(host, now_ns)
         for span in self.spans_of(host):
-            span.channels = {t: Channel(span.name, t) for t in span.channels}
+            self._blank(span)
         leases, calls = self._forget(host)
         return list(leases.values()), list(calls.values())
 
@@ -112,6 +128,10 @@ class Inventory:
         if span is None:
             return None
         before, span.state = span.state, state
+        if state.held_until_ns:
+            self.held_until[span.name] = state.held_until_ns
+        else:
+            self.held_until.pop(span.name, None)
         span.since_ns = max(state.since_ns, state.dchannel_since_ns)
         return before
 
@@ -120,11 +140,16 @@ class Inventory:
         channel = self.channel(state.span, state.timeslot)
         if channel is None:
             return
+        was_busy = channel.busy
         channel.administrative = state.administrative
         channel.disabled = "" if state.disabled in _SPAN_WIDE else state.disabled
         channel.phase = state.phase
+        channel.who, channel.why, channel.since_ns = state.who, state.why, state.since_ns
+        channel.lessee = state.lessee
         channel.token = state.token
         channel.call = state.call
+        if was_busy and not channel.busy:
+            self._vacate(channel)
         lease = self.leases.get(state.token)
         if lease is not None and state.phase:
             lease.phase = state.phase
@@ -155,7 +180,8 @@ class Inventory:
         for lease in self.leases_of(host):
             call = self.calls.get(lease.call)
             unclaimed = call is not None and call.direction == "incoming" and not call.claimed
-            if lease.client is None and not unclaimed and not (call is not None and call.detached):
+            by_itself = lease.detached or (call is not None and (call.detached or unclaimed))
+            if lease.client is None and not by_itself:
                 found.append(lease)
         return found
 
@@ -175,6 +201,16 @@ class Inventory:
         if client is not None:
             client.calls.add(call.call)
 
+    def unclaim(self, call: Call) -> None:
+        """The call is an offer again, and nobody's."""
+        self.own_call(call, None)
+        call.claimed, call.media, call.owner = False, False, NOBODY
+        lease = self.leases.get(call.token)
+        if lease is not None:
+            self.own(lease, None)
+            lease.owner, lease.orphaned = NOBODY, False
+        self.phase(call, "offered")
+
     def end_lease(self, token: str) -> Lease | None:
         """The lease is over, its channel free unless the host said otherwise meanwhile."""
         lease = self.leases.pop(token, None)
@@ -183,7 +219,7 @@ class Inventory:
         self.own(lease, None)
         channel = self.channel(lease.span, lease.timeslot)
         if channel is not None and channel.token == token:
-            channel.token = channel.call = channel.phase = ""
+            self._vacate(channel)
         return lease
 
     def void_lease(self, token: str) -> None:
@@ -201,6 +237,37 @@ class Inventory:
         if channel is not None and channel.token == token:
             channel.token, channel.phase = "", Phase.RELEASING
 
+    def bridge(self, a: str, b: str, on: bool = True) -> bool:
+        """The audio of the leases is joined or, `on` False, is not; whether that is news."""
+        news = False
+        for token, other in ((a, b), (b, a)):
+            lease = self.leases.get(token)
+            if lease is not None and (lease.bridged == other) is not on:
+                lease.bridged = other if on else ""
+                news = True
+        return news
+
+    def unbridge(self, host: str) -> list[tuple[str, str]]:
+        """No lease is bridged over that host any more; those that were."""
+        found = []
+        for lease in self.leases.values():
+            if lease.bridged and host in (lease.host, lease.bridged.partition("/")[0]):
+                found.append((lease.token, lease.bridged))
+        for a, b in found:
+            self.bridge(a, b, False)
+        return list({frozenset(pair): pair for pair in found}.values())
+
+    def _agree_on_bridges(self, host: str) -> None:
+        """Other hosts' leases are bridged with this host's as its snapshot says."""
+        for lease in self.leases.values():
+            if lease.host == host:
+                other = self.leases.get(lease.bridged)
+                if other is not None and other.host != host:
+                    other.bridged = lease.token
+            elif lease.bridged.partition("/")[0] == host:
+                other = self.leases.get(lease.bridged)
+                lease.bridged = lease.bridged if other is not None and other.bridged == lease.token else ""
+
     def end_call(self, call: Call) -> None:
         """The call is over, and its lease with it; its channel is free unless the host said otherwise meanwhile."""
         self.calls.pop(call.call, None)
@@ -208,7 +275,7 @@ class Inventory:
         self.end_lease(call.token)
         channel = self.channel(call.span, call.timeslot)
         if channel is not None and channel.call == call.call:
-            channel.token = channel.call = channel.phase = ""
+            self._vacate(channel)
 
     def move(self, token: str, span: str, timeslot: int) -> None:
         """The lease, and the call on it, are on that channel."""
@@ -217,7 +284,7 @@ class Inventory:
             return
         left = self.channel(lease.span, lease.timeslot)
         if left is not None and left.token == token:
-            left.token = left.call = left.phase = ""
+            self._vacate(left)
         lease.span, lease.timeslot = span, timeslot
         self._occupy(lease)
         call = self.calls.get(lease.call)
@@ -227,6 +294,7 @@ class Inventory:
     def phase(self, call: Call, phase: str) -> None:
         """The call, its lease and its channel are in that phase."""
         call.phase = phase
+        call.alerted = call.alerted or phase == Phase.ALERTING
         lease = self.leases.get(call.token)
         if lease is not None:
             lease.phase = _LEASE_PHASES.get(phase, phase)
@@ -236,11 +304,36 @@ class Inventory:
         """The call is on that lease, and the lease is the call's owner's."""
         call.token, call.span, call.timeslot = token, span, timeslot
         lease = self.lease(token, call.host, span, timeslot, call.owner, call.client)
-        lease.call = call.call
+        lease.call, lease.group = call.call, call.group
         if (lease.span, lease.timeslot) != (span, timeslot):
             self.move(token, span, timeslot)
         lease.phase = _LEASE_PHASES.get(call.phase, call.phase)
         self._occupy(lease)
+
+    def groups_of(self, span: str, timeslot: int) -> tuple[str, ...]:
+        """The trunk groups the B-channel is in, as configured."""
+        channel = self.channel(span, timeslot)
+        return channel.groups if channel is not None else ()
+
+    def counted_in(self, lease: Lease) -> tuple[str, ...]:
+        """The groups whose limits it counts against: the one it came through, or all of a channel named for itself."""
+        call = self.calls.get(lease.call)
+        if lease.group or (call is not None and call.direction == "incoming"):
+            return (lease.group,)
+        return self.groups_of(lease.span, lease.timeslot)
+
+    def _blank(self, span: Span) -> None:
+        """Nothing is known of the span's channels but what is configured."""
+        for timeslot, channel in span.channels.items():
+            fresh = Channel(span.name, timeslot, idle_since=channel.idle_since, groups=channel.groups)
+            span.channels[timeslot] = fresh
+
+    def _vacate(self, channel: Channel) -> None:
+        channel.token = channel.call = channel.phase = ""
+        self._idle_since += 1
+        channel.idle_since = self._idle_since
+        if self.on_idle is not None:
+            self.on_idle()
 
     def _occupy(self, lease: Lease) -> None:
         channel = self.channel(lease.span, lease.timeslot)
@@ -266,10 +359,14 @@ class Inventory:
 
     def _load_lease(self, host: str, one: LeaseRecord, before: Lease | None) -> None:
         lease = self.leases[one.token] = Lease(
-            one.token, host, one.span, one.timeslot, one.owner, one.phase, one.call, one.exclusive, one.orphaned
+            one.token, host, one.span, one.timeslot, one.owner, one.phase, one.call, one.exclusive, one.orphaned,
+            None, one.group, one.detached, one.expires_ns,
         )  # fmt: skip
-        if before is not None and before.client is not None and not before.client.gone:
-            self.own(lease, before.client)
+        if before is not None:
+            lease.given_until = before.given_until
+            if before.client is not None and not before.client.gone:
+                self.own(lease, before.client)
+        lease.bridged = one.bridged
         self._occupy(lease)
 
     def _load_call(self, host: str, up: CallState, before: Call | None) -> None:
@@ -278,9 +375,9 @@ class Inventory:
             up.started_ns, up.token, up.answered_ns, up.attempt, up.correlation, up.claimed, up.media, up.orphaned,
             up.owner,
         )  # fmt: skip
-        call.detached = up.detached
+        call.detached, call.emergency, call.group = up.detached, up.emergency, up.group
         if before is not None:
-            call.offered = before.offered
+            call.offered, call.left_by, call.alerted = before.offered, before.left_by, before.alerted
             if before.client is not None and not before.client.gone:
                 self.own_call(call, before.client)
                 call.orphaned = False

@@ -8,20 +8,29 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from dahdi_py.daemon import eventstore, ledger, store
+from dahdi_py.daemon import alarm_log, eventstore, ledger, performance_store, store
+from dahdi_py.daemon.auditlog import Noted
+from dahdi_py.daemon.kept import Kept
+from dahdi_py.daemon.kept import load as load_kept
 from dahdi_py.errors import ConfigError
+from dahdi_py.wire.messages.calls import CallRecord
 from dahdi_py.wire.messages.events import Event
 
 LOG = logging.getLogger(__name__)
 
+GROUP_S = 0.005
+"""Commits are no closer than this: what happens in quick succession shares one."""
 BACKLOG = 100_000
 """Entries kept in memory while the disk refuses them; beyond it the oldest events (never records) are dropped."""
 _RETRY_S = (0.5, 30.0)
+_RAISED_LATELY_NS = 86_400 * 10**9
+"""The longest window in which alarms are counted."""
 
 
 class Item(NamedTuple):
@@ -29,28 +38,45 @@ class Item(NamedTuple):
 
     Attributes:
         source: Host, its start, its event number; None for the daemon's own.
+        noted: An audit entry.
+        counted: What seconds changed of a circuit's performance.
     """
 
     event: Event | None
     entry: ledger.Entry | None = None
     source: tuple[str, int, int] | None = None
+    noted: Noted | None = None
+    counted: performance_store.Counted | None = None
 
 
 Batch: TypeAlias = list[Item]
 
 
 class Opened(NamedTuple):
-    """What the files said at the start."""
+    """What the files said at the start.
+
+    Attributes:
+        untold: By call id, the open rows whose calls' end no event tells of.
+    """
 
     epoch: int
     event_cursors: dict[str, tuple[int, int]]
     ledger_cursors: dict[str, tuple[int, int]]
     open_calls: dict[str, tuple[str, int]]
+    kept: Kept = Kept()
+    performance: Mapping[str, performance_store.KeptHistory] = MappingProxyType({})
+    alarms: alarm_log.Known = alarm_log.Known()
+    untold: Mapping[str, CallRecord] = MappingProxyType({})
 
 
 class Journal:
-    """Takes items in order; `publish` gets each batch once it is durable (or at once while the disk refuses), `durable`
-    once it is on disk.
+    """Takes items in order and commits them in batches.
+
+    Args:
+        publish: Gets each batch once it is durable, or at once while the disk refuses.
+        durable: Gets it once it is on disk.
+        trouble: Told why the disk refuses, and with nothing that it does no more.
+        complete: Gets each batch when it is closed, and may change it.
 
     Synchronization: all methods and callbacks on the loop's thread; a thread of its own writes.
     """
@@ -62,6 +88,7 @@ class Journal:
         publish: Callable[[Batch], None],
         durable: Callable[[Batch], None],
         trouble: Callable[[str], None],
+        complete: Callable[[Batch], None] = lambda batch: None,
         kept: int = eventstore.KEPT,
     ) -> None:
         self.directory = directory
@@ -71,11 +98,14 @@ class Journal:
         self._publish = publish
         self._durable = durable
         self._trouble = trouble
+        self._complete = complete
         self._stores = None if directory is None else _Stores(directory, kept)
         self._new: Batch = []
         self._unwritten: Batch = []
+        self._counted: dict[str, performance_store.Counted] = {}
         self._scheduled = False
         self._writing = False
+        self._begun = 0.0
         self._retry_s = _RETRY_S[0]
         self._idle: list[Callable[[], None]] = []
         self._batches: SimpleQueue[Batch | None] = SimpleQueue()
@@ -110,7 +140,15 @@ class Journal:
         """The item follows all before it to disk and to the subscribers."""
         self._new.append(item)
         if not (self._scheduled or self._writing):
-            self._scheduled = True
+            self._schedule()
+
+    def _schedule(self) -> None:
+        """The next batch is closed soon: at once after a quiet moment, else when a group of them has gathered."""
+        self._scheduled = True
+        early_s = self._begun + GROUP_S - time.monotonic()
+        if early_s > 0 and self._thread is not None and not self.problem:
+            self._loop.call_later(early_s, self._go_on)
+        else:
             self._loop.call_soon(self._go_on)
 
     def when_idle(self, call: Callable[[], None]) -> None:
@@ -123,7 +161,7 @@ class Journal:
     def close(self, timeout_s: float = 10.0) -> None:
         """Everything that waits is on disk, or the disk refused once more or the time is up; the thread has ended."""
         if self._thread is not None:
-            if rest := self._unwritten + self._new:
+            if rest := self._take_unwritten() + self._new:
                 self._batches.put(rest)
             self._batches.put(None)
             self._thread.join(timeout_s)
@@ -132,6 +170,7 @@ class Journal:
         """What is new goes to the disk; straight to the subscribers where there is none or it refuses."""
         self._scheduled = False
         batch, self._new = self._new, []
+        self._complete(batch)
         if self.problem:
             self._publish(batch)
             self._keep(batch)
@@ -140,6 +179,7 @@ class Journal:
             self._durable(batch)
         elif batch:
             self._writing = True
+            self._begun = time.monotonic()
             self._batches.put(batch)
             return
         idle, self._idle = self._idle, []
@@ -147,24 +187,35 @@ class Journal:
             call()
 
     def _keep(self, batch: Batch) -> None:
-        self._unwritten += batch
+        for item in batch:
+            if (counted := item.counted) is not None:
+                # However long the disk refuses, no more of a circuit waits than its history holds.
+                self._counted[counted.circuit] = counted.after(self._counted.get(counted.circuit))
+        self._unwritten += [item if item.counted is None else item._replace(counted=None) for item in batch]
         if (surplus := len(self._unwritten) - BACKLOG) > 0:
             old, rest = self._unwritten[:surplus], self._unwritten[surplus:]
             self._unwritten = [item._replace(event=None) for item in old if item.entry is not None] + rest
 
     def _try_again(self) -> None:
-        batch, self._unwritten = self._unwritten, []
-        self._batches.put(batch)
+        self._batches.put(self._take_unwritten())
+
+    def _take_unwritten(self) -> Batch:
+        batch = self._unwritten + [Item(None, counted=counted) for counted in self._counted.values()]
+        self._unwritten, self._counted = [], {}
+        return batch
 
     def _written(self, batch: Batch) -> None:
         if not self.problem:
             self._writing = False
             self._publish(batch)
             self._durable(batch)
-            self._go_on()
+            if self._new and not self._scheduled:
+                self._schedule()
+            elif not self._scheduled:
+                self._go_on()
             return
         self._durable(batch)
-        if self._unwritten:
+        if self._unwritten or self._counted:
             self._try_again()
         else:
             self._retry_s = _RETRY_S[0]
@@ -173,7 +224,8 @@ class Journal:
     def _refused(self, batch: Batch, problem: str) -> None:
         first = not self.problem
         self._set_problem(problem)
-        since, self._unwritten = self._unwritten, batch
+        since, self._unwritten = self._take_unwritten(), []
+        self._keep(batch)
         self._keep(since)
         self._loop.call_later(self._retry_s, self._try_again)
         self._retry_s = min(2 * self._retry_s, _RETRY_S[1])
@@ -232,7 +284,13 @@ class _Stores:
             records.close()
             raise
         self._files = (records, events, eventstore.EventWriter(events, self._kept))
-        return Opened(epoch, store.cursors(events), store.cursors(records), ledger.open_calls(records))
+        alarms = alarm_log.load(records, now_ns - _RAISED_LATELY_NS)
+        open_calls = ledger.open_calls(records)
+        told = eventstore.calls_ended(events) if open_calls else frozenset()
+        untold = {call: record for call, record in ledger.open_records(records).items() if call not in told}
+        performance = performance_store.load(events)
+        cursors = (store.cursors(events), store.cursors(records))
+        return Opened(epoch, *cursors, open_calls, load_kept(records), performance, alarms, untold)
 
     def write(self, batch: Batch) -> None:
         if self._files is None:
@@ -243,6 +301,11 @@ class _Stores:
         try:
             with store.transaction(events):
                 writer.write([item.event for item in batch if item.event is not None])
+                for item in batch:
+                    if item.noted is not None:
+                        item.noted.write(events)
+                    if item.counted is not None:
+                        item.counted.write(events)
                 store.set_cursors(events, cursors)
         except BaseException:
             writer.recount()

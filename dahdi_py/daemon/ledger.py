@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from dahdi_py.core.cause import cause_name
-from dahdi_py.daemon import store
+from dahdi_py.daemon import alarm_log, kept, store
 from dahdi_py.wire.messages.calls import CallRecord
 from dahdi_py.wire.messages.common import Bearer, Cause, Message, Owner, Party
 from dahdi_py.wire.messages.host import Ended
@@ -52,6 +52,19 @@ _MIGRATIONS = (
     CREATE INDEX call_called ON call (called_number);
     CREATE INDEX call_calling ON call (calling_number);
     """,
+    kept.MIGRATION,
+    """
+    ALTER TABLE call ADD COLUMN emergency INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE call ADD COLUMN trunk_group TEXT NOT NULL DEFAULT '';
+    ALTER TABLE call ADD COLUMN overruns INTEGER;
+    ALTER TABLE call ADD COLUMN underruns INTEGER;
+    """,
+    alarm_log.MIGRATION,
+    """
+    ALTER TABLE call ADD COLUMN circuit TEXT NOT NULL DEFAULT '';
+    UPDATE call SET circuit = span;
+    CREATE INDEX call_circuit ON call (circuit);
+    """,
 )
 
 
@@ -79,6 +92,9 @@ class Opened:
     owner: Owner
     correlation: str
     messages: tuple[Message, ...]
+    emergency: bool = False
+    group: str = ""
+    circuit: str = ""
 
     def write(self, db: sqlite3.Connection) -> None:
         """The row is there."""
@@ -112,17 +128,21 @@ class Closed:
     host: str
     start: int
     ended: Ended
+    circuit: str = ""
 
     def write(self, db: sqlite3.Connection) -> None:
         """The row is closed, also when it was never opened here."""
         end = self.ended
-        columns = {
+        columns: dict[str, Any] = {
             "state": "closed", "span": end.span, "timeslot": end.timeslot, "alerting_ns": end.alerting_ns,
             "answered_ns": end.answered_ns, "ended_ns": end.ended_ns, "duration_ns": end.duration_ns,
             "attempts": end.attempt, "cause": end.cause, "location": end.location, "cleared_by": end.cleared_by,
             "reason": end.reason, "messages": _json(end.messages), "last_ns": end.ended_ns,
-            "called_number": end.called.number, "called": _json(end.called),
+            "called_number": end.called.number, "called": _json(end.called), "emergency": int(end.emergency),
+            "overruns": end.overruns, "underruns": end.underruns, "circuit": self.circuit or end.span,
         }  # fmt: skip
+        if end.group:
+            columns["trunk_group"] = end.group
         if end.owner.uid >= 0:
             columns["owner"] = _json(end.owner)
         sets = ", ".join(f"{name} = ?" for name in columns)
@@ -163,7 +183,8 @@ def _insert(db: sqlite3.Connection, row: Opened, more: dict[str, Any], last_ns: 
         "timeslot": row.timeslot, "called_number": row.called.number, "calling_number": row.calling.number,
         "called": _json(row.called), "calling": _json(row.calling), "bearer": _json(row.bearer),
         "started_ns": row.started_ns, "last_ns": last_ns, "owner": _json(row.owner),
-        "correlation": row.correlation, "messages": _json(row.messages), **more,
+        "correlation": row.correlation, "messages": _json(row.messages), "emergency": int(row.emergency),
+        "trunk_group": row.group, "circuit": row.circuit or row.span, **more,
     }  # fmt: skip
     db.execute(
         f"INSERT INTO call ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING",
@@ -186,19 +207,29 @@ def open_calls(db: sqlite3.Connection) -> dict[str, tuple[str, int]]:
     return {call: (host, start) for call, host, start in rows}
 
 
+def open_records(db: sqlite3.Connection) -> dict[str, CallRecord]:
+    """By call id, every row that is open; as its end stands the last instant that is known of it."""
+    columns = _RECORD.replace("ended_ns", "last_ns")
+    rows = db.execute(f"SELECT {columns} FROM call WHERE state = 'open'")
+    return {record.call: record for record in map(_record, rows)}
+
+
 _RECORD = (
     "call, state, direction, host, span, timeslot, called, calling, bearer, started_ns, alerting_ns, answered_ns, "
-    "ended_ns, duration_ns, attempts, cause, location, cleared_by, reason, owner, correlation, messages"
+    "ended_ns, duration_ns, attempts, cause, location, cleared_by, reason, owner, correlation, messages, overruns, "
+    "underruns, emergency, trunk_group, circuit"
 )
 
 
-def history(db: sqlite3.Connection, limit: int, call: str = "", span: str = "", number: str = "") -> list[CallRecord]:
+def history(
+    db: sqlite3.Connection, limit: int, call: str = "", circuit: str = "", number: str = ""
+) -> list[CallRecord]:
     """At most `limit` records that fit, newest first."""
     where: dict[str, tuple[str, ...]] = {}
     if call:
         where["call = ?"] = (call,)
-    if span:
-        where["span = ?"] = (span,)
+    if circuit:
+        where["circuit = ?"] = (circuit,)
     if number:
         where["(called_number = ? OR calling_number = ?)"] = (number, number)
     condition = f"WHERE {' AND '.join(where)} " if where else ""
@@ -210,6 +241,7 @@ def history(db: sqlite3.Connection, limit: int, call: str = "", span: str = "", 
 def _record(row: tuple[Any, ...]) -> CallRecord:
     fields = dict(zip(_RECORD.split(", "), row, strict=True))
     value, location = fields.pop("cause"), fields.pop("location")
+    fields["group"], fields["emergency"] = fields.pop("trunk_group"), bool(fields["emergency"])
     fields["cause"] = Cause(value=value, name=cause_name(value), location=location) if value else None
     for name, kind in (("called", Party), ("calling", Party), ("bearer", Bearer), ("owner", Owner)):
         fields[name] = msgspec.json.decode(fields[name], type=kind)

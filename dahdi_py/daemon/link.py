@@ -7,13 +7,14 @@ import asyncio
 import logging
 import socket
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from dahdi_py import __version__
-from dahdi_py.errors import DahdiPyError, HostUnavailable, Unreachable
+from dahdi_py.errors import DahdiPyError, HostUnavailable, NotFound, StaleToken, Unreachable
 from dahdi_py.wire.caller import Caller, OnReply
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages.common import CursorRequest
@@ -32,6 +33,8 @@ LOG = logging.getLogger(__name__)
 
 ATTACH_S = 5.0
 """A host that took the connection answers within this, or the connection is given up."""
+_HELD_BACK = 1000
+"""A host of protocol 1 tells nothing any more when twice as many events are not durable."""
 _PEERCRED = struct.Struct("3i")
 
 
@@ -73,7 +76,8 @@ class Link:
         self._commands: Caller | None = None
         self._monitor: Caller | None = None
         self._committed = 0
-        self._ready = False
+        self._received = 0
+        self._reclaim_s: float | None = None
 
     def connect(self) -> int | None:
         """The pid of the host that answers, who is being attached; None when nobody does."""
@@ -86,8 +90,11 @@ class Link:
         self._commands.call("org.dahdipy.Host.Attach", request, AttachReply, self._attached, timeout=ATTACH_S)
         return pid
 
-    def call(self, method: str, params: msgspec.Struct, reply: type[msgspec.Struct], on_reply: OnReply) -> None:
-        """The command is given; `on_reply(reply, fds, error)` tells how it went.
+    def call(
+        self, method: str, params: msgspec.Struct, reply: type[msgspec.Struct], on_reply: OnReply,
+        fds: Sequence[int] = (),
+    ) -> None:  # fmt: skip
+        """The command is given, with descriptors that stay ours; `on_reply(reply, fds, error)` tells how it went.
 
         Raises:
             HostUnavailable: The host is not attached.
@@ -95,23 +102,40 @@ class Link:
         commands = self._commands
         if commands is None or not self.up:
             raise HostUnavailable(f"line host {self.name} is not connected", host=self.name)
-        commands.call(method, params, reply, on_reply)
+        commands.call(method, params, reply, on_reply, fds=fds)
 
-    def tell(self, method: str, params: msgspec.Struct) -> None:
+    def tell(self, method: str, params: msgspec.Struct, reply: type[msgspec.Struct] = Empty) -> None:
         """The command is given, if there is a host; what goes wrong is only logged."""
         if self.up and self._commands is not None:
-            self._commands.call(f"org.dahdipy.Host.{method}", params, Empty, self._told)
+            self._commands.call(f"org.dahdipy.Host.{method}", params, reply, self._told)
 
-    def ready(self) -> None:
-        """The host may offer calls: the daemon serves."""
-        self._ready = True
-        self.tell("Ready", ReadyRequest())
+    def ready(self, reclaim_s: float) -> None:
+        """The host may offer calls: the daemon serves; what nobody has reclaimed in so many seconds the host ends."""
+        self._reclaim_s = reclaim_s
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        if self._reclaim_s is not None and self.state is not None:
+            # A host of protocol 1 cannot end leases by itself (its daemon does), and refuses members it does not know.
+            ends_by_itself = self.state.protocol >= 2
+            self.tell("Ready", ReadyRequest(reclaim_s=self._reclaim_s) if ends_by_itself else ReadyRequest())
 
     def committed(self, start: int, n: int) -> None:
         """Events up to that one are durable; the host may forget them."""
         if self.state is not None and start == self.state.snapshot.start and n > self._committed:
             self._committed = n
             self.tell("Commit", CommitRequest(start=start, n=n))
+
+    def received(self, start: int, n: int) -> None:
+        """Events up to that one are here, though not on disk; the host keeps them, and goes on telling."""
+        if self.state is None or start != self.state.snapshot.start or n <= self._received:
+            return
+        self._received = n
+        if self.state.protocol >= 2:
+            self.tell("Commit", CommitRequest(start=start, n=n, durable=False))
+        elif n - self._committed >= _HELD_BACK:
+            # It keeps only what it may not tell: better events in our memory alone than calls that nobody hears of.
+            self.committed(start, n)
 
     def close(self) -> None:
         """Both connections are closed; the host goes on without us."""
@@ -138,14 +162,13 @@ class Link:
         self.state = reply
         self.up = True
         self.draining = reply.draining
-        self._committed = 0
+        self._committed = self._received = 0
         after = self._follower.attached(self, reply)
         self._monitor.call(
             "org.dahdipy.Host.Monitor", MonitorRequest(epoch=self._epoch, after=after), MonitorReply, self._happened,
             more=True,
         )  # fmt: skip
-        if self._ready:
-            self.tell("Ready", ReadyRequest())
+        self._tell_ready()
         self._came_out()
 
     def _came_out(self) -> None:
@@ -160,7 +183,8 @@ class Link:
             self._follower.happened(self, reply.start, reply.events)
 
     def _told(self, reply: Any, fds: list[int], error: DahdiPyError | None) -> None:
-        if error is not None and not isinstance(error, Unreachable):
+        # What has ended by itself meanwhile is no trouble.
+        if error is not None and not isinstance(error, Unreachable | StaleToken | NotFound):
             LOG.warning("line host %s: %s", self.name, error)
 
     def _broken(self, error: DahdiPyError) -> None:

@@ -7,13 +7,14 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dahdi_py.core import config
+from dahdi_py.core import config, config_file
 from dahdi_py.daemon.service import Service
 from dahdi_py.errors import ConfigError, DahdiPyError
 from dahdi_py.wire import places
@@ -42,6 +43,9 @@ def run(config_path: Path | None, run_directory: Path | None, embedded: bool = F
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    # Each client takes a descriptor, and each channel on its way to one.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         return asyncio.run(_serve(conf, path, run_at, state))
     except SocketBusy as error:
@@ -63,7 +67,7 @@ def load(path: Path | None) -> tuple[Path, config.Config]:
             where=str(chosen),
         )
     try:
-        return chosen.absolute(), config.parse(tomllib.loads(chosen.read_text()))
+        return chosen.absolute(), config_file.parse(tomllib.loads(chosen.read_text()))
     except OSError as error:
         raise ConfigError(f"cannot read {chosen}: {error.strerror}", where=str(chosen)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -14,25 +14,34 @@ from pathlib import Path
 from dahdi_py.core.access import VIEW
 from dahdi_py.core.config import Config
 from dahdi_py.daemon.api import access
+from dahdi_py.daemon.api.administer import AdministerApi
+from dahdi_py.daemon.api.alarms import AlarmsApi
 from dahdi_py.daemon.api.calls import CallsApi
 from dahdi_py.daemon.api.channels import ChannelsApi
+from dahdi_py.daemon.api.leases import LeasesApi
+from dahdi_py.daemon.api.media import MediaApi
+from dahdi_py.daemon.api.performance import PerformanceApi
 from dahdi_py.daemon.api.placing import Placing
 from dahdi_py.daemon.api.routes import Routes
+from dahdi_py.daemon.api.sim import SimApi
 from dahdi_py.daemon.api.state import StateApi
+from dahdi_py.daemon.audit import Audit
 from dahdi_py.daemon.clients import Client
 from dahdi_py.daemon.control import Control
 from dahdi_py.daemon.link import connect
 from dahdi_py.daemon.notify import Notify
 from dahdi_py.daemon.supervisor import Process
-from dahdi_py.errors import Unreachable
+from dahdi_py.errors import RoleMissing, Unreachable, Unsupported
 from dahdi_py.wire import places
-from dahdi_py.wire.messages import alarms, calls, channels, daemon, events, groups, hosts, spans
+from dahdi_py.wire.dispatch import Handler
+from dahdi_py.wire.interface import Interface, Method
+from dahdi_py.wire.messages import alarms, calls, channels, daemon, events, groups, hosts, sim, spans
 from dahdi_py.wire.messages.host import StopRequest
 from dahdi_py.wire.server import Peer, Server
 
 LOG = logging.getLogger(__name__)
 
-_INTERFACES = tuple(module.INTERFACE for module in (spans, channels, groups, calls, alarms, events, hosts, daemon))
+_INTERFACES = tuple(module.INTERFACE for module in (spans, channels, groups, calls, alarms, events, hosts, daemon, sim))
 _FIRST_ROUND_S = 5.0
 """Hosts that answer are attached before clients are served, unless they take longer."""
 _END_S = 12.0
@@ -63,14 +72,19 @@ class Service:
         self._stopping: asyncio.Future[bool] = loop.create_future()
         policy = access.policy(conf.access)
         # Bound first: only who has it may touch hosts and files. What it shows is true from the beginning.
+        self._audit: Audit | None = None
         self._view = self._server(places.view_socket(run_at), True)
         self.control = Control(loop, conf, policy, state, partial(places.host_socket, run_at))
+        self._audit = self.control.audit
         self._control_path = places.control_socket(run_at)
         self.hosts = {name: self._host_process(name, command, conf) for name in self.control.hosts}
         self.cards = [self._card_process(card.name, command, conf) for card in conf.cards if card.kind == "sim"]
         self.control.following.on_lost = lambda name, problem: self.hosts[name].lost(problem)
         self._state = StateApi(self.control, self.hosts, str(self._control_path), str(config_path), self.stop)
+        self.control.exhausted = self._exhausted
+        self.control.alarms.problem_of = self._problem_of
         self._routes = Routes(self.control)
+        self._sim = SimApi(loop, conf, self.control.inventory, partial(_card_socket, run_at, conf))
         self._control: Server | None = None
         self._serve_on(self._view)
 
@@ -108,6 +122,7 @@ class Service:
     async def _end(self, whole_service: bool) -> None:
         self._notify.tell(STOPPING=1)
         LOG.info("stopping %s", "the service: calls are cleared" if whole_service else "alone: hosts and calls stay")
+        self.control.alarms.close()
         self.control.feed.put("daemon.stopping", data={"service": whole_service})
         if whole_service:
             await self._end_service()
@@ -121,9 +136,11 @@ class Service:
                 server.close()
         for process in (*self.hosts.values(), *self.cards):
             process.close()
+        self._sim.close()
         self.control.close()
 
     async def _end_service(self) -> None:
+        self.control.following.ending = True
         for name, process in self.hosts.items():
             process.stop()
             self.control.hosts[name].link.tell("Stop", StopRequest())
@@ -152,16 +169,52 @@ class Service:
     def _server(self, path: Path, view_only: bool) -> Server:
         # Anybody may connect: what they may do the kernel's word of who they are decides, and a refusal says why.
         return Server(
-            self._loop, path, mode=0o666, authorize=access.authorize,
+            self._loop, path, mode=0o666, authorize=self._authorize,
             on_connect=partial(self._connected, view_only), on_disconnect=self._disconnected,
         )  # fmt: skip
 
+    def _exhausted(self) -> list[tuple[str, int]]:
+        servers = [server for server in (self._control, self._view) if server is not None]
+        return [(str(server.path), server.exhausted_ns) for server in servers if server.exhausted_ns]
+
+    def _problem_of(self, host: str) -> str:
+        return self.hosts[host].problem or self.control.hosts[host].problem
+
+    def _authorize(self, peer: Peer, interface: Interface, method: Method) -> None:
+        try:
+            access.authorize(peer, interface, method)
+        except RoleMissing as error:
+            if self._audit is not None:
+                self._audit.refused(peer.data, interface, method, error)
+            raise
+
     def _serve_on(self, server: Server) -> None:
         handlers = self._state.handlers()
-        handlers["org.dahdipy.Channels"] = ChannelsApi(self.control, self._routes).handlers()
+        handlers["org.dahdipy.Alarms"] = AlarmsApi(self.control).handlers()
+        handlers["org.dahdipy.Channels"] = {
+            **ChannelsApi(self.control, self._routes).handlers(),
+            **LeasesApi(self.control, self._routes).handlers(),
+            **MediaApi(self.control).handlers(),
+        }
         handlers["org.dahdipy.Calls"] = CallsApi(self.control, Placing(self.control, self._routes)).handlers()
+        handlers["org.dahdipy.Sim"] = self._sim.handlers()
+        spans_api = handlers["org.dahdipy.Spans"]
+        handlers["org.dahdipy.Spans"] = {**spans_api, **PerformanceApi(self.control).handlers()}
+        administer = AdministerApi(self.control)
+        by_subject: dict[str, Handler] = {
+            "Spans": administer.span, "Channels": administer.channel, "Groups": administer.group,
+            "Hosts": administer.host,
+        }  # fmt: skip
+        for noun, handler in by_subject.items():
+            name = f"org.dahdipy.{noun}"
+            handlers[name] = {**handlers[name], "Administer": handler}
+        handlers["org.dahdipy.Spans"] = {**handlers["org.dahdipy.Spans"], "LiftHoldDown": administer.lift}
         for interface in _INTERFACES:
-            server.register(interface, handlers[interface.name])
+            known = dict(handlers[interface.name])
+            for method in interface.methods:
+                known.setdefault(method.name, _unsupported)
+                known[method.name] = self.control.audit.watched(method, known[method.name])
+            server.register(interface, known)
 
     def _connected(self, view_only: bool, peer: Peer) -> None:
         policy = self.control.policy
@@ -170,7 +223,7 @@ class Service:
             roles &= {VIEW}
         number = -peer.id if view_only else peer.id
         trusted = policy.may_hold_kernel_media(peer.uid)
-        peer.data = Client(number, peer.pid, peer.uid, roles, trusted, view_only)
+        peer.data = Client(number, peer.pid, peer.uid, roles, trusted, view_only, peer.groups)
         self.control.clients[number] = peer.data
 
     def _disconnected(self, peer: Peer) -> None:
@@ -190,8 +243,7 @@ class Service:
         self.control.following.host_died(name, self.hosts[name].problem)
 
     def _card_process(self, name: str, command: Callable[[Sequence[str]], list[str]], conf: Config) -> Process:
-        several = sum(card.kind == "sim" for card in conf.cards) > 1
-        path = places.card_socket(self._run_at, name if several else "")
+        path = _card_socket(self._run_at, conf, name)
         process = Process(
             self._loop, f"sim card {name}",
             command(["sim-card", name]) if conf.service.supervisor == "daemon" else None,
@@ -233,3 +285,12 @@ class Service:
         for process in (*self.hosts.values(), *self.cards):
             process.bound_log()
         self._loop.call_later(_LOGS_S, self._bound_logs)
+
+
+def _card_socket(run_at: Path, conf: Config, name: str) -> Path:
+    several = sum(card.kind == "sim" for card in conf.cards) > 1
+    return places.card_socket(run_at, name if several else "")
+
+
+def _unsupported(request: object, wants: object) -> None:
+    raise Unsupported("the daemon cannot do this yet")

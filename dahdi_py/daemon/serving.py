@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from dahdi_py.daemon.control import Control
 
+GROUP_CLOSED_CAUSE = 34
+"""For a call whose channel only groups have that take nothing new. Source: Q.850 2.2.4, no channel available."""
+_PROCEEDING_S = 10.0
+"""After CALL PROCEEDING a caller waits so long for what comes next. Source: Q.931 table 9-1, T310."""
 _GRACE_S = 2.0
 """So long after the daemon is ready cores may still be coming back; calls wait for them."""
 
@@ -49,11 +53,13 @@ class Serving:
         """The connection takes calls from now on.
 
         Raises:
-            InvalidParameter: A number is no pattern.
+            InvalidParameter: A number is no pattern, or sharing none of its two words.
             NotFound: A group is not configured.
         """
         if client.number in self._cores:
             raise DahdiPyError("this connection serves already: open another one")
+        if wants.sharing not in ("share", "fork"):
+            raise refuse_parameter("sharing", f"{wants.sharing!r}; expected share or fork")
         known = [group.name for group in self._control.config.groups]
         for name in wants.groups:
             if name not in known:
@@ -64,18 +70,40 @@ class Serving:
             raise refuse_parameter("numbers", error.message.partition(": ")[2]) from None
         self._cores[client.number] = (client, request)
         request.reply(wire.ServeReply(), continues=True)
-        self._do(self.offers.join(client.number, wants.groups, patterns, wants.priority, time.monotonic()))
+        now, forks = time.monotonic(), wants.sharing == "fork"
+        self._do(self.offers.join(client.number, wants.groups, patterns, wants.priority, now, forks=forks))
+        self._control.alarms.look_at_once()
 
     def leave(self, client: Client) -> None:
         """The connection is gone; what it was offered goes on."""
         if self._cores.pop(client.number, None) is not None:
             self._do(self.offers.leave(client.number, time.monotonic()))
+            self._control.alarms.look_at_once()
 
     def offered(self, call: Call) -> None:
         """The call came in and goes round."""
-        groups = self._control.inventory.spans[call.span].groups if call.span in self._control.inventory.spans else ()
-        age = min(max(0.0, (time.time_ns() - call.started_ns) / 1e9), self._control.config.calls.claim_by_s)
-        self._do(self.offers.offered(call.call, groups, call.called.number, age, time.monotonic()))
+        configured = self._control.inventory.groups_of(call.span, call.timeslot)
+        # What is being drained takes nothing new; a call whose core died was let in before.
+        groups = configured if call.left_by else self._control.administration.open_groups(configured)
+        if configured and not groups:
+            why = f"group {', '.join(configured)} is locked or being drained"
+            self._do([Refuse(call.call, GROUP_CLOSED_CAUSE, why)])
+            return
+        age = self._control.config.calls.claim_by_s - self.patience_s(call)
+        number, now = call.called.number, time.monotonic()
+        if call.left_by:
+            dead = [core for core, (client, _) in self._cores.items() if (client.pid, client.uid) in call.left_by]
+            self._do(self.offers.offered_again(call.call, groups, number, age, now, dead))
+        else:
+            self._do(self.offers.offered(call.call, groups, number, age, now))
+
+    def patience_s(self, call: Call) -> float:
+        """How much longer the caller waits for a core, s."""
+        claim_by_s = self._control.config.calls.claim_by_s
+        age = max(0.0, (time.time_ns() - call.started_ns) / 1e9)
+        if not (call.claimed or call.left_by):
+            return max(0.0, claim_by_s - age)
+        return claim_by_s if call.alerted else max(0.0, min(claim_by_s, _PROCEEDING_S - age))
 
     def taken(self, call: str, client: Client) -> None:
         """The client claims the call; whoever else had it is told."""
@@ -152,13 +180,14 @@ class Serving:
             self._control.hosts[call.host].link.tell("Hangup", request)
 
     def _arm(self) -> None:
+        """The timer fires no later than the first deadline; firing early costs less than moving it each time."""
         due = self.offers.next_deadline()
-        if self._timer is not None and (due is None or due != self._due):
+        if due is None or (self._timer is not None and self._due <= due):
+            return
+        if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if due is not None and self._timer is None:
-            self._due = due
-            self._timer = self._control.loop.call_later(max(0.0, due - time.monotonic()), self._expired)
+        self._due = due
+        self._timer = self._control.loop.call_later(max(0.0, due - time.monotonic()), self._expired)
 
     def _expired(self) -> None:
         self._timer = None

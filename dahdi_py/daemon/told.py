@@ -13,15 +13,20 @@ from dahdi_py.core.terms import Phase
 from dahdi_py.daemon import ledger
 from dahdi_py.daemon.circuits import NOBODY, Call
 from dahdi_py.daemon.inventory import Inventory
+from dahdi_py.wire.messages.calls import CallRecord
 from dahdi_py.wire.messages.common import Message
 from dahdi_py.wire.messages.host import (
     Attempted,
+    BridgeEnded,
+    BridgeJoined,
     ChannelState,
+    ClockSeen,
     Ended,
     HangupSeen,
     HostEvent,
     Moved,
     Offered,
+    Preempted,
     Progressed,
     SpanState,
 )
@@ -59,11 +64,11 @@ def take_in(inventory: Inventory, source: Source, event: HostEvent, known: bool)
     return teller(inventory, source, event, known)
 
 
-def record_of(call: Call, started_ns: int, start: int) -> ledger.Opened:
+def record_of(call: Call, started_ns: int, start: int, circuit: str) -> ledger.Opened:
     """The row of a call that the ledger missed."""
     return ledger.Opened(
         call.call, call.direction, call.host, start, call.span, call.timeslot, call.called, call.calling, call.bearer,
-        started_ns, call.owner, call.correlation, (),
+        started_ns, call.owner, call.correlation, (), call.emergency, call.group, circuit,
     )  # fmt: skip
 
 
@@ -75,6 +80,21 @@ def ended_unseen(call: Call, now_ns: int, cleared_by: str, reason: str) -> dict[
         timeslot=call.timeslot, attempt=call.attempt, cause=0, location="", cleared_by=cleared_by, reason=reason,
         started_ns=call.started_ns, alerting_ns=0, answered_ns=call.answered_ns, ended_ns=now_ns,
         duration_ns=max(0, duration), messages=[], correlation=call.correlation, owner=call.owner,
+        emergency=call.emergency, group=call.group,
+    )  # fmt: skip
+    return {**msgspec.to_builtins(ended), "cause_name": ""}
+
+
+def ended_of(record: CallRecord, cleared_by: str, reason: str) -> dict[str, Any]:
+    """The data of `call.ended` for a call of which nothing is left but its open row."""
+    duration = record.ended_ns - record.answered_ns if record.answered_ns else 0
+    ended = Ended(
+        direction=record.direction, called=record.called, calling=record.calling, bearer=record.bearer,
+        span=record.span, timeslot=record.timeslot, attempt=record.attempts, cause=0, location="",
+        cleared_by=cleared_by, reason=reason, started_ns=record.started_ns, alerting_ns=record.alerting_ns,
+        answered_ns=record.answered_ns, ended_ns=record.ended_ns, duration_ns=max(0, duration),
+        messages=record.messages, correlation=record.correlation, owner=record.owner, emergency=record.emergency,
+        group=record.group,
     )  # fmt: skip
     return {**msgspec.to_builtins(ended), "cause_name": ""}
 
@@ -100,6 +120,15 @@ def _span_status(inventory: Inventory, source: Source, event: HostEvent, known: 
     return Told("span.alarm" if state.alarms else "span.clear", event.data)
 
 
+def _span_clock(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    seen = _data(event, ClockSeen)
+    span = inventory.spans.get(event.span)
+    if span is not None and span.state is not None and not known:
+        changed = msgspec.structs.replace(span.state, sync_name=seen.source, sync_since_ns=event.utc_ns)
+        inventory.span_state(changed)
+    return Told(event.kind, event.data)
+
+
 def _dchannel(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
     span = inventory.spans.get(event.span)
     if span is not None and span.state is not None and not known:
@@ -123,6 +152,7 @@ def _offered(inventory: Inventory, source: Source, event: HostEvent, known: bool
     row = ledger.Opened(
         event.call, "incoming", source.host, source.start, event.span, event.timeslot, offered.called,
         offered.calling, offered.bearer, event.utc_ns, NOBODY, "", (_message("SETUP", False, event),),
+        circuit=inventory.circuit(event.span),
     )  # fmt: skip
     return Told(event.kind, event.data, row)
 
@@ -135,6 +165,7 @@ def _attempt(inventory: Inventory, source: Source, event: HostEvent, known: bool
             call = inventory.calls[event.call] = Call(
                 event.call, source.host, "outgoing", "setup", event.span, event.timeslot, tried.called,
                 tried.calling, tried.bearer, event.utc_ns, correlation=tried.correlation, owner=tried.owner,
+                emergency=tried.emergency, group=tried.group,
             )  # fmt: skip
         call.attempt = tried.attempt
         call.host = source.host
@@ -142,13 +173,19 @@ def _attempt(inventory: Inventory, source: Source, event: HostEvent, known: bool
             inventory.bind(call, event.token, event.span, event.timeslot)
     setup = _message("SETUP", True, event)
     if tried.attempt > 1:
-        columns = (("attempts", tried.attempt), ("span", event.span), ("timeslot", event.timeslot))
+        columns = (("attempts", tried.attempt), *_at(inventory, event.span, event.timeslot))
         return Told(event.kind, event.data, ledger.Stepped(event.call, event.utc_ns, columns, setup))
     row = ledger.Opened(
         event.call, "outgoing", source.host, source.start, event.span, event.timeslot, tried.called, tried.calling,
-        tried.bearer, event.utc_ns, tried.owner, tried.correlation, (setup,),
+        tried.bearer, event.utc_ns, tried.owner, tried.correlation, (setup,), tried.emergency, tried.group,
+        inventory.circuit(event.span),
     )  # fmt: skip
     return Told(event.kind, event.data, row)
+
+
+def _at(inventory: Inventory, span: str, timeslot: int) -> tuple[tuple[str, str | int], ...]:
+    """A record's columns that say where the call is."""
+    return (("span", span), ("timeslot", timeslot), ("circuit", inventory.circuit(span)))
 
 
 _STEPS = {
@@ -191,8 +228,23 @@ def _moved(inventory: Inventory, source: Source, event: HostEvent, known: bool) 
         inventory.move(event.token, moved.span, moved.timeslot)
     if not event.call:
         return Told("channel.moved", event.data)
-    columns = (("span", moved.span), ("timeslot", moved.timeslot))
+    columns = _at(inventory, moved.span, moved.timeslot)
     return Told("call.moved", event.data, ledger.Stepped(event.call, event.utc_ns, columns))
+
+
+def _unclaimed(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    call = inventory.calls.get(event.call)
+    if call is not None and not known:
+        inventory.unclaim(call)
+    columns = (("owner", msgspec.json.encode(NOBODY).decode()),)
+    return Told(event.kind, event.data, ledger.Stepped(event.call, event.utc_ns, columns))
+
+
+def _preempted(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    call = inventory.calls.get(event.call)
+    if _data(event, Preempted).by and call is not None and not known:
+        inventory.phase(call, Phase.RELEASING)
+    return Told(event.kind, event.data)
 
 
 def _hangup(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
@@ -211,11 +263,14 @@ def _ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) 
     if call is not None and not known:
         inventory.end_call(call)
     data = {**event.data, "cause_name": cause_name(ended.cause)}
-    return Told(event.kind, data, ledger.Closed(event.call, source.host, source.start, ended))
+    circuit = inventory.circuit(ended.span)
+    return Told(event.kind, data, ledger.Closed(event.call, source.host, source.start, ended, circuit))
 
 
 def _lease_ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    if not known and inventory.end_lease(event.token) is None:
+    if event.token in inventory.leases and not known:
+        inventory.void_lease(event.token)
+    elif not known:
         inventory.ended_early(event.token)
     return Told("channel.released", event.data)
 
@@ -227,12 +282,27 @@ def _channel_state(inventory: Inventory, source: Source, event: HostEvent, known
     return Told(event.kind, event.data)
 
 
+def _bridge_joined(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    joined = _data(event, BridgeJoined)
+    if not known:
+        inventory.bridge(joined.a, joined.b)
+    return Told("channel.bridged", event.data)
+
+
+def _bridge_ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+    ended = _data(event, BridgeEnded)
+    if not known:
+        inventory.bridge(ended.a, ended.b, False)
+    return Told("channel.unbridged", {"a": ended.a, "b": ended.b} | ({"reason": ended.reason} if ended.reason else {}))
+
+
 def _lost(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
     return Told("gap", {**event.data, "reason": f"line host {source.host} could not keep them all"})
 
 
 _TELLERS: dict[str, Callable[[Inventory, Source, HostEvent, bool], Told]] = {
     "span.status": _span_status,
+    "span.clock": _span_clock,
     "dchannel.up": _dchannel,
     "dchannel.down": _dchannel,
     "call.offered": _offered,
@@ -241,9 +311,13 @@ _TELLERS: dict[str, Callable[[Inventory, Source, HostEvent, bool], Told]] = {
     "call.media": _media,
     "call.moved": _moved,
     "lease.moved": _moved,
+    "call.unclaimed": _unclaimed,
+    "call.preempted": _preempted,
     "call.hangup": _hangup,
     "call.ended": _ended,
     "lease.ended": _lease_ended,
     "channel.state": _channel_state,
+    "bridge.joined": _bridge_joined,
+    "bridge.ended": _bridge_ended,
     "outbox.lost": _lost,
 }

@@ -131,6 +131,24 @@ def buffer_events(channel: int, on: bool) -> None:
     checked(lib.dahdi_buffer_events(channel, on), "BUFFER_EVENTS", "a channel")
 
 
+def connect(channel: int, channo: int) -> None:
+    """The channel sends what the channel of that number receives, each octet one tick later; writes go nowhere.
+
+    It stays so, whoever opens the other channel next, until `disconnect` or until this channel is closed. Gains and
+    canceller of both work on it. Needs `audiomode`.
+    """
+    checked(lib.dahdi_setconf(channel, 0, channo, lib.ABI_CONF_DIGITAL), "SETCONF", f"a channel to channel {channo}")
+
+
+def disconnect(channel: int, channo: int = 0) -> None:
+    """The channel sends what is written to it.
+
+    Args:
+        channo: Another channel than the descriptor's own, 0 for that.
+    """
+    checked(lib.dahdi_setconf(channel, channo, 0, lib.ABI_CONF_NORMAL), "SETCONF", f"channel {channo or 'of its own'}")
+
+
 def hdlcrawmode(channel: int, on: bool) -> None:
     """A clear channel carries HDLC frames, FCS as ordinary octets."""
     checked(lib.dahdi_hdlcrawmode(channel, on), "HDLCRAWMODE", "a channel")

@@ -34,6 +34,7 @@ _MEANING_HERE: dict[tuple[str, int], tuple[type[HardwareError], str]] = {
     ("GET_PARAMS", errno.EINVAL): (DeviceGone, "no such channel"),
     ("SPECIFY", errno.EINVAL): (DeviceGone, "no such channel"),
     ("SPECIFY", errno.ENXIO): (HardwareError, "the channel is not configured, or its driver is going away"),
+    ("SETCONF", errno.EINVAL): (Unsupported, "it carries no voice, or there is no such channel"),
     ("ATTACH_ECHOCAN", errno.EINVAL): (Unsupported, "no such echo canceller"),
     ("DYNAMIC_CREATE", errno.EINVAL): (Unsupported, "the driver is not there or refuses the address or channel count"),
     ("DYNAMIC_DESTROY", errno.EINVAL): (DeviceGone, "no such dynamic span"),

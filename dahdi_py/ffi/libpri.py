@@ -25,7 +25,7 @@ SWITCH_TYPES: Final = {
     SwitchType.EUROISDN: lib.PRI_SWITCH_EUROISDN_E1,
     SwitchType.QSIG: lib.PRI_SWITCH_QSIG,
 }
-_SERVICE_SWITCHES: Final = frozenset({SwitchType.NATIONAL, SwitchType.ATT4ESS, SwitchType.LUCENT5E, SwitchType.DMS100})
+SERVICE_SWITCHES: Final = frozenset({SwitchType.NATIONAL, SwitchType.ATT4ESS, SwitchType.LUCENT5E, SwitchType.DMS100})
 
 DEFAULT_TIMERS: Final[Mapping[str, int]] = {"T309": 90_000, "T316": 30_000}
 """Milliseconds. libpri's own T309 of 6 s loses active calls in an outage of 13 s; its T316 is off."""
@@ -130,7 +130,7 @@ class Pump(CommandQueue):
         merged = {**DEFAULT_TIMERS, **(timers or {})}
         check_timers(merged)
         if service_messages is None:
-            service_messages = switch_type in _SERVICE_SWITCHES
+            service_messages = switch_type in SERVICE_SWITCHES
         number = lib.pump_add(
             self._pump, -1 if fd is None else fd, NODES[node], SWITCH_TYPES[switch_type], service_messages
         )

@@ -101,9 +101,10 @@ class LinkReset(Event, frozen=True, gc=False):
 
 
 class ConfigError(Event, frozen=True, gc=False):
-    """Both ends claim the same side, or the line is looped."""
+    """Both ends claim the same side, or the line is looped; `echo`: it is, our own last message came back."""
 
     text: str
+    echo: bool = False
 
 
 class Gone(Event, frozen=True, gc=False):

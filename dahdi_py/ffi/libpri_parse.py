@@ -197,7 +197,7 @@ _PARSERS: Final[dict[int, Parser]] = {
     lib.EVENT_DCHANNEL_UP: lambda d, h, ns, ch, a, b, c, o, s, e: ev.DChannelUp(d, ns),
     lib.EVENT_DCHANNEL_DOWN: lambda d, h, ns, ch, a, b, c, o, s, e: ev.DChannelDown(d, ns),
     lib.EVENT_LINK_RESET: lambda d, h, ns, ch, a, b, c, o, s, e: ev.LinkReset(d, ns),
-    lib.EVENT_CONFIG_ERROR: lambda d, h, ns, ch, a, b, c, o, s, e: ev.ConfigError(d, ns, _plain(o, s, e)),
+    lib.EVENT_CONFIG_ERROR: lambda d, h, ns, ch, a, b, c, o, s, e: ev.ConfigError(d, ns, _plain(o, s, e), bool(a)),
     lib.EVENT_RING: _ring,
     lib.EVENT_SETUP_ACK: _on_progress(ev.SetupAck),
     lib.EVENT_PROCEEDING: _on_progress(ev.Proceeding),

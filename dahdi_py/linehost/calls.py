@@ -6,8 +6,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
+from dahdi_py.backends.base import Missed
 from dahdi_py.core import cause as causes
 from dahdi_py.core.call import CHANNEL_PHASE, CallTimers
 from dahdi_py.errors import NotFound
@@ -17,7 +18,7 @@ from dahdi_py.linehost.channels import Channels
 from dahdi_py.linehost.deadlines import Deadlines
 from dahdi_py.linehost.journal import Journal, JournalledCall
 from dahdi_py.linehost.line import BChannel, SpanLine
-from dahdi_py.linehost.linecall import IncomingCall, LineCall, OutgoingCall, release_unanswered
+from dahdi_py.linehost.linecall import LineCall, OutgoingCall, release_unanswered
 from dahdi_py.linehost.outbox import Outbox
 from dahdi_py.wire.messages.host import HangupSeen
 
@@ -82,7 +83,7 @@ class Calls:
         self._journal.began(
             JournalledCall(
                 call.id, call.line.name, call.timeslot, call.outgoing, call.called, call.calling, call.correlation,
-                call.started_ns,
+                call.started_ns, call.emergency, call.answered_ns,
             )
         )  # fmt: skip
 
@@ -108,13 +109,17 @@ class Calls:
     def moved(self, call: LineCall, channel: BChannel) -> None:
         """The call's lease is on that channel."""
         assert call.lease is not None
+        self.channels.move(call.lease, channel, emergency=call.emergency)
         call.line, call.timeslot = channel.line, channel.timeslot
-        self.channels.move(call.lease, channel)
+        self.journal(call)
 
     def hangup(self, call: LineCall, cause: int, cleared_by: str, reason: str = "") -> None:
         """The call is being cleared, or refused when it was only offered; once is enough."""
         call.blame(cleared_by, reason)
-        if not call.hung_up:
+        call.cause = call.cause or cause
+        if call.outgoing and call.waits_for is not None:
+            self.drop(call, cause, cleared_by, reason)
+        elif not call.hung_up:
             call.hung_up = True
             self.pump.hangup(call.handle, cause)
             call.clearing()
@@ -182,7 +187,7 @@ class Calls:
             call.blame("peer")
         else:
             call.blame("line", "a protocol timer or the signalling link ended it")
-        self._finish(call, event.cause or 0, event.location, event.ns, event.timeline)
+        self._finish(call, event.cause or call.cause, event.location, event.ns, event.timeline)
 
     def rename(self, call: LineCall, handle: int) -> None:
         """The call goes on under another handle."""
@@ -202,15 +207,16 @@ class Calls:
         self.by_handle.pop(call.handle, None)
         del self.by_id[call.id]
         self.deadlines.set(call, None)
-        self.tell("call.ended", call, call.record(cause, location, ended_at, moments), ended_at)
+        missed = self.channels.missed(call.lease) if call.lease is not None else Missed()
+        self.tell("call.ended", call, call.record(cause, location, ended_at, moments, missed), ended_at)
         self._journal.ended(call.id)
-        if isinstance(call, IncomingCall) and call.waits_for is not None:
+        if call.waits_for is not None:
             call.waits_for.waiting = None
         if call.lease is not None:
-            channel = call.line.bchannels[call.timeslot]
+            channel = cast(BChannel, call.lease.channel)
             channel.must_restart = channel.must_restart or release_unanswered(moments)
             self.lose_channel(call)
-            if channel.must_restart:
+            if channel.must_restart and channel.timeslot:
                 self.restart_needed(channel)
         if not self.by_id:
             self.on_none()

@@ -14,6 +14,7 @@ from dahdi_py.backends.base import Backend, SpanInfo
 from dahdi_py.core.terms import Alarms, Timeslot
 from dahdi_py.errors import DahdiPyError, DeviceGone, HardwareError
 from dahdi_py.linehost.line import SpanLine
+from dahdi_py.wire.loop import turn
 
 log = logging.getLogger("dahdi_py.linehost.card")
 
@@ -34,6 +35,9 @@ class Follower(Protocol):
 
     def line_status(self, line: SpanLine, alarms: Alarms) -> None:
         """The span shows these alarms."""
+
+    def line_problem(self, line: SpanLine) -> None:
+        """Why the span cannot be brought up is known, or another reason than before."""
 
 
 class HostCard:
@@ -62,6 +66,9 @@ class HostCard:
         self._owner = owner
         loop = asyncio.get_running_loop()
         loop.add_reader(self.backend.event_fd(), self._on_events)
+        answers = self.backend.answers_fd()
+        if answers is not None:
+            loop.add_reader(answers, self._on_answers)
         self._starting = loop.create_task(self._start())
 
     async def _start(self) -> None:
@@ -75,7 +82,11 @@ class HostCard:
 
     async def close(self) -> None:
         """Nothing is tried any more, and the backend is closed; spans and channels stay as they are."""
-        asyncio.get_running_loop().remove_reader(self.backend.event_fd())
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self.backend.event_fd())
+        answers = self.backend.answers_fd()
+        if answers is not None:
+            loop.remove_reader(answers)
         tasks = [*self._busy.values(), *([self._starting] if self._starting else [])]
         for task in tasks:
             task.cancel()
@@ -109,6 +120,7 @@ class HostCard:
         fd = self.backend.open_dchannel(port, Timeslot(dchannel)) if dchannel else -1
         line.ready = True
         self._complaints.pop(line, None)
+        line.problem = ""
         self._owner.line_up(line, fd)
         self.read_status(line)
 
@@ -128,6 +140,9 @@ class HostCard:
         if self._complaints.get(line) != message:
             self._complaints[line] = message
             log.warning("span %s cannot be brought up yet: %s", line.name, message)
+            if not line.ready:
+                line.problem = message
+                self._owner.line_problem(line)
 
     async def _blocking(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, function)
@@ -150,6 +165,10 @@ class HostCard:
             self._complain(line, str(error))
         else:
             self._owner.line_status(line, line.status.alarms)
+
+    def _on_answers(self) -> None:
+        with turn:
+            self.backend.answers()
 
     def _on_events(self) -> None:
         for event in self.backend.events():

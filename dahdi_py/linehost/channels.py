@@ -9,20 +9,20 @@ not let go is named.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from dahdi_py.backends.base import Media
-from dahdi_py.core.lease import Lease, LeaseTable, require_free
-from dahdi_py.core.terms import Disabled, HuntOrder, Phase
-from dahdi_py.core.trunkgroup import TrunkGroup
-from dahdi_py.errors import ChannelBusy, DeviceBusy, HardwareError, NoChannel, NotFound, OutOfService
+from dahdi_py.backends.base import Media, Missed
+from dahdi_py.core.lease import Lease, LeaseTable
+from dahdi_py.core.terms import Disabled, Phase
+from dahdi_py.errors import ChannelBusy, DahdiPyError, DeviceBusy, HardwareError, NoChannel, NotFound
 from dahdi_py.linehost.deadlines import Deadlines
 from dahdi_py.linehost.device_events import DeviceEvents
+from dahdi_py.linehost.hunting import Hunting
 from dahdi_py.linehost.line import BChannel, SpanLine
 from dahdi_py.linehost.outbox import Outbox
+from dahdi_py.linehost.timeslots import OnOpen, Timeslots
 from dahdi_py.wire.messages.host import LeaseEnded, Moved
 
 log = logging.getLogger("dahdi_py.linehost.channels")
@@ -41,6 +41,9 @@ class Channels:
 
     Attributes:
         on_free: Told of each channel that no longer waits for anybody: free, or quarantined.
+        on_end: Told of each lease that is no more, or whose token is stale.
+        on_locked: Told of each channel that was shutting down and is empty now.
+        on_deadline: Told that there may be an earlier deadline than before.
 
     Synchronization: the loop's thread.
     """
@@ -53,21 +56,17 @@ class Channels:
         self.leases = leases
         self.deadlines: Deadlines[BChannel] = Deadlines()
         self.on_free: Callable[[BChannel], None] = lambda channel: None
+        self.on_end: Callable[[Lease], None] = lambda lease: None
+        self.on_locked: Callable[[BChannel], None] = lambda channel: None
+        self.on_deadline: Callable[[], None] = lambda: None
         self._outbox = outbox
-        self._device_events = device_events
         self._now = now
-        self._groups: dict[tuple[tuple[str, ...], str], tuple[list[SpanLine], TrunkGroup]] = {}
+        self.hunting = Hunting(self.lines, now)
+        self._timeslots = Timeslots(leases, device_events, self._proved)
 
-    def line(self, name: str) -> SpanLine:
-        """The span of that configured name.
-
-        Raises:
-            NotFound: This host has no such span.
-        """
-        line = self.lines.get(name)
-        if line is None:
-            raise NotFound(f"this host has no span {name!r}", kind="span", name=name)
-        return line
+    def before_close(self, told: Callable[[BChannel], None]) -> None:
+        """So each channel is announced whose descriptor is about to be closed on our side."""
+        self._timeslots.on_close = told
 
     def channel(self, span: str, timeslot: int) -> BChannel:
         """The B-channel in that timeslot.
@@ -75,105 +74,89 @@ class Channels:
         Raises:
             NotFound: There is no such span, or no B-channel in that timeslot.
         """
-        channel = self.line(span).bchannels.get(timeslot)
+        channel = self.hunting.line(span).bchannels.get(timeslot)
         if channel is None:
             message = f"span {span} has no B-channel in timeslot {timeslot}"
             raise NotFound(message, kind="channel", name=f"{span}:{timeslot}")
         return channel
 
-    def hunt(
-        self, spans: Sequence[str], order: str = "", *, calls: bool = False, tried: frozenset[BChannel] = frozenset()
-    ) -> BChannel:
-        """The next free channel of the spans.
+    def open(self, lease: Lease, done: OnOpen, media: Media | None = None) -> None:
+        """The leased channel has our copy of its descriptor, and `done` knows, or why it has none: now or later.
 
-        Args:
-            order: A hunt order; empty for the first span's side.
-            calls: Only spans with a D-channel will do.
-            tried: Not these.
+        The copy stays ours: send it, do not close it.
+        """
+        self._timeslots.open(lease, done, media)
+
+    def hunt(
+        self, spans: Sequence[str], order: str = "", *, calls: bool = False, tried: frozenset[BChannel] = frozenset(),
+        masks: Sequence[int] = (), spare: int = 0, emergency: bool = False,
+    ) -> BChannel:  # fmt: skip
+        """The next free channel of the spans, as `Hunting.hunt`; those being proved are waited for before none is.
 
         Raises:
-            NoChannel: All are busy.
+            NoChannel: All are busy, or the rest is reserved.
             OutOfService: No span takes anything now.
         """
-        lines, group = self._group(spans, order)
-        free = [0 if calls and not line.carries_calls else line.channels.usable for line in lines]
-        for channel in tried:
-            if channel.line in lines:
-                free[lines.index(channel.line)] &= ~(1 << channel.timeslot)
-        found = group.hunt(free)
-        if found is None:
-            raise _none_free(lines, calls)
-        return lines[found[0]].bchannels[found[1]]
-
-    def _group(self, spans: Sequence[str], order: str) -> tuple[list[SpanLine], TrunkGroup]:
-        key = (tuple(spans), order)
-        known = self._groups.get(key)
-        if known is None:
-            lines = [self.line(name) for name in spans]
-            if not lines:
-                raise NotFound("no span was named", kind="span", name="")
-            group = TrunkGroup(len(lines), HuntOrder(order) if order else lines[0].order)
-            known = self._groups[key] = lines, group
-        return known
-
-    def open(self, lease: Lease, media: Media | None = None) -> tuple[int, Media]:
-        """Our copy of the leased channel's descriptor, and what it is. It stays ours: send it, do not close it.
-
-        Raises:
-            DeviceBusy: Another process holds the timeslot; the channel is quarantined.
-            DeviceGone: The card or span is not there.
-        """
-        channel = cast(BChannel, lease.channel)
-        if channel.fd < 0:
-            line = channel.line
-            backend = line.card.backend
-            wanted = media or line.default_media()
-            try:
-                channel.fd, channel.media = backend.open_timeslot(line.config.port, channel.timeslot, wanted)
-            except DeviceBusy:
-                channel.lessee = "a process that is no lessee of ours"
-                lease.opened = True
+        hunt = self.hunting.hunt
+        try:
+            return hunt(spans, order, calls=calls, tried=tried, masks=masks, spare=spare, emergency=emergency)
+        except NoChannel:
+            if not self._timeslots.settle(map(self.hunting.line, spans)):
                 raise
-            lease.opened = True
-            if channel.media.medium == "kernel":
-                self._device_events.watch(channel.fd, backend)
-        assert channel.media is not None
-        return channel.fd, channel.media
+        return hunt(spans, order, calls=calls, tried=tried, masks=masks, spare=spare, emergency=emergency)
 
-    def reserve(self, channel: BChannel, owner: Any, *, exclusive: bool = False, call: str = "") -> Lease:
+    def settle(self, channel: BChannel) -> None:
+        """The channel is not on its way to being free: it is, or somebody holds it still."""
+        if channel.proving:
+            self._timeslots.settle([channel.line])
+
+    def reserve(
+        self, channel: BChannel, owner: Any, *, exclusive: bool = False, call: str = "", emergency: bool = False
+    ) -> Lease:
         """The channel is leased.
 
         Raises:
             ChannelBusy: It is leased, or not proved free.
             OutOfService: It is disabled or locked.
         """
-        return self.leases.reserve(channel, owner, exclusive=exclusive, call=call)
+        self.settle(channel)
+        return self.leases.reserve(channel, owner, exclusive=exclusive, call=call, emergency=emergency)
 
     def reserve_open(
-        self, choose: Callable[[], BChannel], owner: Any, exclusive: bool, media: Callable[[SpanLine], Media]
-    ) -> tuple[Lease, int, Media]:
-        """A channel that `choose` gives is leased and open; one that another process holds is passed over.
+        self, choose: Callable[[], BChannel], owner: Any, exclusive: bool, media: Callable[[SpanLine], Media],
+        done: Callable[[Lease | None, DahdiPyError | None], None],
+    ) -> None:  # fmt: skip
+        """A channel that `choose` gives is leased and open, and `done` knows it: now or when the card has answered.
 
-        Raises:
-            NoChannel: All are busy.
-            ChannelBusy: The one chosen is.
+        One that another process holds is passed over.
         """
-        first: BChannel | None = None
-        while True:
-            channel = choose()
-            if channel is first:
-                raise ChannelBusy(f"timeslot {channel.timeslot} of span {channel.line.name} is held open", cause=44)
-            first = first or channel
-            lease = self.reserve(channel, owner, exclusive=exclusive)
-            try:
-                return lease, *self.open(lease, media(channel.line))
-            except DeviceBusy:
-                self.end(lease)
-            except HardwareError:
-                self.end(lease)
-                raise
+        tried: set[BChannel] = set()
 
-    def move(self, lease: Lease, channel: BChannel) -> None:
+        def attempt() -> None:
+            try:
+                channel = choose()
+                if channel in tried:
+                    raise ChannelBusy(f"timeslot {channel.timeslot} of span {channel.line.name} is held open", cause=44)
+                tried.add(channel)
+                lease = self.reserve(channel, owner, exclusive=exclusive)
+                self.open(lease, lambda error: opened(lease, error), media(channel.line))
+            except DahdiPyError as error:
+                done(None, error)
+
+        def opened(lease: Lease, error: DahdiPyError | None) -> None:
+            if error is None:
+                done(lease, None)
+                return
+            if self.leases.holds(lease):
+                self.end(lease)
+            if isinstance(error, DeviceBusy):
+                attempt()
+            else:
+                done(None, error)
+
+        attempt()
+
+    def move(self, lease: Lease, channel: BChannel, *, emergency: bool = False) -> None:
         """The lease is on that channel; whoever holds it is told.
 
         Raises:
@@ -181,9 +164,17 @@ class Channels:
             OutOfService: That channel is disabled or locked.
         """
         opened = lease.opened
-        require_free(channel)
-        left = cast(BChannel, self.leases.move(lease, channel))
-        self._close(left)
+        self._moved(lease, cast(BChannel, self.leases.move(lease, channel, emergency=emergency)), opened)
+
+    def park(self, lease: Lease) -> None:
+        """The lease is on no channel, timeslot 0, until it is moved to one; whoever holds it is told."""
+        opened = lease.opened
+        channel = cast(BChannel, lease.channel)
+        self._moved(lease, cast(BChannel, self.leases.park(lease, channel.line.nowhere())), opened)
+
+    def _moved(self, lease: Lease, left: BChannel, opened: bool) -> None:
+        channel = cast(BChannel, lease.channel)
+        self._timeslots.close(left)
         kind = "call.moved" if lease.call else "lease.moved"
         data = Moved(
             span=channel.line.name, timeslot=channel.timeslot, from_span=left.line.name, from_timeslot=left.timeslot
@@ -195,19 +186,34 @@ class Channels:
 
     def void(self, lease: Lease) -> None:
         """The token is stale and our descriptor closed; the channel stays busy while its call is cleared."""
+        lease.missed = self.missed(lease) if lease.call else None
         self.leases.void(lease)
-        self._close(cast(BChannel, lease.channel))
+        self.on_end(lease)
+        self._timeslots.close(cast(BChannel, lease.channel))
 
     def end(self, lease: Lease, reason: str = "") -> None:
         """The lease is no more; with a reason its owner is told."""
         channel = cast(BChannel, self.leases.end(lease))
-        self._close(channel)
+        self.on_end(lease)
+        self._timeslots.close(channel)
         if reason:
             self._outbox.put(
                 "lease.ended", LeaseEnded(reason=reason), span=channel.line.name, timeslot=channel.timeslot,
                 token=lease.token,
             )  # fmt: skip
         self._left(channel, lease, lease.opened)
+
+    def missed(self, lease: Lease) -> Missed:
+        """What the lessee's descriptor missed since it was opened; nothing is known of one that is not open."""
+        channel = cast(BChannel, lease.channel)
+        if channel.fd < 0:
+            return lease.missed or Missed()
+        line = channel.line
+        try:
+            return line.card.backend.missed(line.config.port, channel.timeslot)
+        except HardwareError as error:
+            log.info("timeslot %d of span %s: %s", channel.timeslot, line.name, error)
+            return Missed()
 
     def tell(self, channel: BChannel) -> None:
         """Whoever follows knows the channel's state."""
@@ -226,19 +232,12 @@ class Channels:
         if channel.pending is Phase.RESTARTING:
             channel.vacate()
             self.tell(channel)
-            self.on_free(channel)
+            self._emptied(channel)
 
     def expire(self, now: float) -> None:
         """Channels that were not free are tried again."""
         for channel in self.deadlines.expired(now):
-            self._prove(channel)
-
-    def _close(self, channel: BChannel) -> None:
-        if channel.fd >= 0:
-            if channel.media is not None and channel.media.medium == "kernel":
-                self._device_events.forget(channel.fd)
-            os.close(channel.fd)
-            channel.fd = -1
+            self._timeslots.prove(channel)
 
     def _left(self, channel: BChannel, lease: Lease, opened: bool) -> None:
         """A channel without its lease: proved, restarted, or simply free."""
@@ -246,32 +245,37 @@ class Channels:
             channel.released = self._now()
             channel.complained = False
             channel.lessee = channel.lessee or _describe(lease.owner)
-            self._prove(channel)
+            self._timeslots.prove(channel)
         elif channel.must_restart:
             channel.vacate(Phase.RESTARTING)
             self.tell(channel)
         else:
-            self.on_free(channel)
+            self._emptied(channel)
 
-    def _prove(self, channel: BChannel) -> None:
-        line = channel.line
-        backend = line.card.backend
-        try:
-            backend.prove_free(line.config.port, channel.timeslot)
-        except DeviceBusy:
+    def _emptied(self, channel: BChannel) -> None:
+        """A channel that carries nothing any more; one that was shutting down is locked by that."""
+        if channel.drained:
+            self.tell(channel)
+            self.on_locked(channel)
+        self.on_free(channel)
+
+    def _proved(self, channel: BChannel, error: HardwareError | None) -> None:
+        if channel.lease is not None:  # a proof frees nothing that somebody has
+            return
+        if isinstance(error, DeviceBusy):
             self._still_held(channel)
             return
-        except HardwareError as error:  # gone: nobody can hold what is not there
-            log.info("timeslot %d of span %s: %s", channel.timeslot, line.name, error)
+        if error is not None:  # gone: nobody can hold what is not there
+            log.info("timeslot %d of span %s: %s", channel.timeslot, channel.line.name, error)
         was_held, channel.held = channel.held, False
         channel.lessee = ""
         channel.complained = False
-        channel.blocked = None
+        channel.blocked = Disabled.REMOTE_OOS if channel.remote_oos else None
         channel.vacate(Phase.RESTARTING if channel.must_restart else None)
         if was_held or channel.must_restart:
             self.tell(channel)
         if not channel.must_restart:
-            self.on_free(channel)
+            self._emptied(channel)
 
     def _still_held(self, channel: BChannel) -> None:
         now = self._now()
@@ -281,6 +285,7 @@ class Channels:
                 channel.held = True
                 self.tell(channel)
             self.deadlines.set(channel, min(now + max(_FIRST_RETRY_S, waited / 2), channel.released + PATIENCE_S))
+            self.on_deadline()
             return
         if not channel.complained:
             channel.complained = True
@@ -292,18 +297,8 @@ class Channels:
             self.tell(channel)
             self.on_free(channel)
         self.deadlines.set(channel, now + RETRY_S)
+        self.on_deadline()
 
 
 def _describe(owner: Any) -> str:
     return f"pid {owner.pid} uid {owner.uid} {owner.label!r}"
-
-
-def _none_free(lines: Sequence[SpanLine], calls: bool) -> NoChannel | OutOfService:
-    names = ", ".join(line.name for line in lines)
-    reasons = {line.channels.service for line in lines if line.carries_calls or not calls}
-    if not reasons:
-        return OutOfService(f"{names}: no D-channel, so no calls", reason="no_dchannel", cause=27)
-    if None not in reasons:
-        words = ", ".join(sorted(str(reason) for reason in reasons))
-        return OutOfService(f"{names}: {words}", reason=words, cause=27)
-    return NoChannel(f"{names}: every channel is busy", cause=34)

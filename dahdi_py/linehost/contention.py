@@ -31,32 +31,35 @@ class Contention:
     def far_end_wins(self, ours: OutgoingCall, exclusive: bool) -> bool:
         """Whether the far end's SETUP gets the channel that ours asked for.
 
-        Exclusive beats preferred; else the network's call has it. Source: Q.931 5.7, Annex D.3.
+        On a public network the network's call has it; between equals exclusive beats preferred, and only then the
+        network's call has it. Source: Q.931 5.7; Annex D.3.
         """
-        if ours.exclusive != exclusive:
+        if ours.line.config.symmetric_glare and ours.exclusive != exclusive:
             return exclusive
         return not ours.line.network
 
     def yield_channel(self, ours: OutgoingCall) -> None:
-        """Our call leaves its channel: to another where the far end will say where to, else it is set up again or ends.
+        """Our call has no channel: until the far end says which, or it is set up again; one that accepts no other ends.
 
         A preferred channel that the far end did not get us costs nothing: its answer names the one it gave us instead.
+        To hold another for it meanwhile would only keep that from a call that can have it.
         """
-        channel = ours.line.bchannels[ours.timeslot]
-        try:
-            if ours.bound:
-                raise AllocationError("it accepts no other")
-            spare = self._channels.hunt([ours.line.name], calls=True, tried=frozenset((channel,)))
-            self._calls.moved(ours, spare)
-        except AllocationError:
+        if ours.bound:
             self._calls.lose_channel(ours)
-            reason = f"glare: the far end took timeslot {channel.timeslot} at the same moment"
+            reason = f"glare: the far end took timeslot {ours.timeslot} at the same moment"
             self._calls.hangup(ours, causes.CHANNEL_NOT_AVAILABLE, "peer", reason)
             return
+        assert ours.lease is not None
+        self._channels.park(ours.lease)
         if ours.exclusive:
-            ours.glared = True
-            self._calls.pump.hangup(ours.handle, causes.CHANNEL_NOT_AVAILABLE)
-            self._calls.wake()
+            self.set_up_again(ours, causes.CHANNEL_NOT_AVAILABLE)
+
+    def set_up_again(self, ours: OutgoingCall, cause: int) -> None:
+        """The call's SETUP is being cleared, and another will follow."""
+        ours.glared = True
+        ours.cause = cause
+        self._calls.pump.hangup(ours.handle, cause)
+        self._calls.wake()
 
     def make_room(self, channel: BChannel) -> bool:
         """A bare lease on the channel that only reserves capacity is on another now; whether it was so.

@@ -7,19 +7,15 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import dahdi_py
-from dahdi_py.backends import base
-from dahdi_py.core.lease import Lease
-from dahdi_py.core.terms import HuntOrder, Law, Mode
 from dahdi_py.errors import AccessError
 from dahdi_py.linehost.host import LineHost
-from dahdi_py.linehost.line import BChannel
+from dahdi_py.linehost.leasing import Leasing
 from dahdi_py.linehost.linecall import IncomingCall, LineCall
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import host as messages
-from dahdi_py.wire.messages.common import Media, MediaRequest
 from dahdi_py.wire.refusals import InvalidParameter
 from dahdi_py.wire.server import Handler, Peer, Request
 
@@ -64,12 +60,26 @@ class Control:
             "Answer": self._answer,
             "Hangup": self._hangup,
             "SendDigits": self._send_digits,
+            "Renew": self._renew,
+            "Administer": self._host.administration.administer,
+            "Unclaim": self._unclaim,
+            "Counters": self._counters,
+            "LiftHoldDown": lambda asked: self._host.lift_hold_down(asked.span),
             "Drain": self._drain,
             "Stop": self._stop,
         }
         handlers: dict[str, Handler] = {name: self._obeyed(command) for name, command in commands.items()}
-        handlers.update(Attach=self._attach, Monitor=self._follow, Reserve=self._reserve, Open=self._open)
+        handlers.update({name: self._controlled(handler) for name, handler in Leasing(self._host).handlers().items()})
+        handlers.update(Attach=self._attach, Monitor=self._follow)
         return handlers
+
+    def _controlled(self, handler: Handler) -> Handler:
+        def handle(request: Request, parameters: Any) -> None:
+            if request.peer is not self._controller:
+                raise self._stranger()
+            handler(request, parameters)
+
+        return handle
 
     def _obeyed(self, command: Callable[[Any], Any]) -> Handler:
         def handle(request: Request, parameters: Any) -> None:
@@ -91,6 +101,10 @@ class Control:
         self._host.incoming.serve(False)
         old, self._controller = self._controller, request.peer
         if old is not request.peer:
+            self._host.lease_ends.daemon_lost()
+            self._host.seconds.wanted = parameters.protocol >= 2
+            if not self._host.seconds.wanted:
+                self._host.outbox.forget_seconds()
             log.info("controlled by pid %d, epoch %d, version %s", request.peer.pid, self.epoch, parameters.version)
             for peer in (old, self._monitor):
                 if peer is not None:
@@ -117,6 +131,7 @@ class Control:
         if peer is self._controller:
             self._controller = None
             self._host.incoming.serve(False)
+            self._host.lease_ends.daemon_lost()
             self._begin_alone()
 
     def _begin_alone(self) -> None:
@@ -141,47 +156,24 @@ class Control:
 
     def _commit(self, parameters: messages.CommitRequest) -> None:
         if parameters.start == self._host.start:
-            self._host.outbox.commit(parameters.n)
+            self._host.outbox.commit(parameters.n, parameters.durable)
 
     def _ready(self, parameters: messages.ReadyRequest) -> None:
         self._host.incoming.serve(True)
+        if parameters.reclaim_s > 0:
+            self._host.lease_ends.await_owners(parameters.reclaim_s)
 
     # Leases.
 
-    def _reserve(self, request: Request, parameters: messages.ReserveRequest) -> None:
-        if request.peer is not self._controller:
-            raise self._stranger()
-        if parameters.order and parameters.order not in HuntOrder.__members__.values():
-            raise InvalidParameter(f"order: {parameters.order!r}; expected {', '.join(HuntOrder)}", parameter="order")
-        channels = self._host.channels
-        choose = self._chooser(parameters)
-        if not parameters.open:
-            lease = channels.reserve(choose(), parameters.owner, exclusive=parameters.exclusive)
-            request.reply(messages.ReserveReply(token=lease.token, **_place(lease)))
-            return
-        lease, fd, media = channels.reserve_open(
-            choose, parameters.owner, parameters.exclusive, lambda line: _wanted(parameters.media, line.default_media())
-        )
-        request.reply(
-            messages.ReserveReply(token=lease.token, media=_told(media), fd=0, **_place(lease)),
-            fds=(fd,), close_fds=False,
-        )  # fmt: skip
+    def _renew(self, parameters: messages.RenewRequest) -> None:
+        self._host.lease_ends.detach(self._host.channels.leases.find(parameters.token), parameters.detach_s)
 
-    def _chooser(self, parameters: messages.ReserveRequest) -> Callable[[], BChannel]:
-        channels = self._host.channels
-        if not parameters.timeslot:
-            return lambda: channels.hunt(parameters.spans, parameters.order)
-        if len(parameters.spans) != 1:
-            raise InvalidParameter("spans: a timeslot needs its one span", parameter="spans")
-        return lambda: channels.channel(parameters.spans[0], parameters.timeslot)
+    def _unclaim(self, parameters: messages.UnclaimRequest) -> None:
+        self._host.incoming.unclaim(self._host.calls.find(parameters.call, IncomingCall), parameters.offer_s)
 
-    def _open(self, request: Request, parameters: messages.OpenRequest) -> None:
-        if request.peer is not self._controller:
-            raise self._stranger()
-        lease = self._host.channels.leases.find(parameters.token)
-        line = cast(BChannel, lease.channel).line
-        fd, media = self._host.channels.open(lease, _wanted(parameters.media, line.default_media()))
-        request.reply(messages.OpenReply(media=_told(media), **_place(lease)), fds=(fd,), close_fds=False)
+    def _counters(self, parameters: messages.TokenRequest) -> messages.CountersReply:
+        missed = self._host.channels.missed(self._host.channels.leases.find(parameters.token))
+        return messages.CountersReply(overruns=missed.overruns, underruns=missed.underruns)
 
     def _release(self, parameters: messages.ReleaseRequest) -> None:
         channels = self._host.channels
@@ -195,10 +187,7 @@ class Control:
 
     def _assign(self, parameters: messages.AssignRequest) -> None:
         lease = self._host.channels.leases.find(parameters.token)
-        lease.owner, lease.orphaned = parameters.owner, parameters.orphaned
-        call = self._host.calls.by_id.get(lease.call)
-        if call is not None:
-            call.owner = parameters.owner
+        self._host.lease_ends.assign(lease, parameters.owner, parameters.orphaned, parameters.expires_s)
 
     # Calls.
 
@@ -238,37 +227,3 @@ def _cause(value: int, *, none: bool = False) -> int:
     if not (0 if none else 1) <= value <= 127:
         raise InvalidParameter(f"cause: {value} is none of 1-127", parameter="cause")
     return value
-
-
-def _place(lease: Lease) -> dict[str, Any]:
-    return {"span": lease.channel.span.name, "timeslot": int(lease.channel.timeslot)}
-
-
-def _wanted(asked: MediaRequest | None, default: base.Media) -> base.Media:
-    """A client's wish over the span's default.
-
-    Raises:
-        InvalidParameter: A word or number is none of what there is.
-    """
-    if asked is None:
-        return default
-    try:
-        law = Law(asked.law) if asked.law else default.law
-        mode = Mode(asked.mode)
-    except ValueError as error:
-        raise InvalidParameter(f"media: {error}", parameter="media") from None
-    if not 8 <= asked.chunk <= 8192 or not 2 <= asked.depth <= 32:
-        raise InvalidParameter("media: chunk is 8-8192 octets, depth 2-32 blocks", parameter="media")
-    if mode is not Mode.VOICE:
-        return base.Media(law=law, mode=mode, chunk=asked.chunk, depth=asked.depth)
-    return base.Media(
-        law=law, mode=mode, echo_canceller=asked.echo_canceller, gain_db=asked.gain_db, chunk=asked.chunk,
-        depth=asked.depth,
-    )  # fmt: skip
-
-
-def _told(media: base.Media) -> Media:
-    return Media(
-        law=str(media.law), mode=str(media.mode), echo_canceller=media.echo_canceller, gain_db=media.gain_db,
-        chunk=media.chunk, depth=media.depth, medium=media.medium,
-    )  # fmt: skip

@@ -21,32 +21,39 @@ from dahdi_py.backends.base import Backend
 from dahdi_py.core import cause as causes
 from dahdi_py.core.call import CallTimers
 from dahdi_py.core.config import Config
+from dahdi_py.core.hold_down import LONGEST_ALONE_S, LONGEST_S
 from dahdi_py.core.lease import Lease, LeaseTable
 from dahdi_py.ffi import libpri_events as ev
 from dahdi_py.ffi.libpri import Pump, check_timers
+from dahdi_py.linehost.administer import Administration
+from dahdi_py.linehost.bridges import Bridges
 from dahdi_py.linehost.calls import Calls
 from dahdi_py.linehost.card import HostCard
 from dahdi_py.linehost.channels import Channels
-from dahdi_py.linehost.clock import read_wall_clock
+from dahdi_py.linehost.clock import read_wall_clock, utc
 from dahdi_py.linehost.contention import Contention
 from dahdi_py.linehost.device_events import DeviceEvents
 from dahdi_py.linehost.incoming import Incoming
 from dahdi_py.linehost.journal import Journal, JournalledCall
-from dahdi_py.linehost.line import SpanLine
+from dahdi_py.linehost.lease_ends import LeaseEnds
+from dahdi_py.linehost.line import BChannel, SpanLine
 from dahdi_py.linehost.linecall import NO_OWNER
 from dahdi_py.linehost.lines import Lines
 from dahdi_py.linehost.outbox import Outbox
 from dahdi_py.linehost.outgoing import Outgoing
 from dahdi_py.linehost.restarts import Restarts
+from dahdi_py.linehost.seconds import Seconds
 from dahdi_py.wire.loop import turn
 from dahdi_py.wire.messages.common import Bearer
 from dahdi_py.wire.messages.common import Lease as LeaseRecord
-from dahdi_py.wire.messages.host import Ended, Snapshot
+from dahdi_py.wire.messages.host import Ended, Snapshot, SpanState
 
 log = logging.getLogger("dahdi_py.linehost")
 
 STOP_S = 5.0
 """Calls get so long to be cleared when the host stops."""
+AFTER_FAILURE_S = 0.25
+"""So long the timer rests when something due failed: it may be due still."""
 
 
 class LineHost:
@@ -83,7 +90,10 @@ class LineHost:
             card: HostCard(card, make_backend(card), self._worker)
             for card in dict.fromkeys(span.card for span in spans)
         }
-        self.lines = [SpanLine(span, self.cards[span.card]) for span in spans]
+        self.lines = [
+            SpanLine(span, self.cards[span.card], LONGEST_ALONE_S if config.is_alone(span.name) else LONGEST_S)
+            for span in spans
+        ]
         for line in self.lines:
             line.card.lines.append(line)
         self.outbox = Outbox(journal.start, self.wake)
@@ -99,10 +109,21 @@ class LineHost:
         contention = Contention(self.calls)
         self.outgoing = Outgoing(self.calls, contention)
         self.incoming = Incoming(self.calls, contention, self._name_call)
+        self.incoming.freed = self.outgoing.freed
         self.restarts = Restarts(self.calls)
-        self._follow = Lines(self.calls, self.restarts, self._on_pump)
+        self.restarts.on_cleared = self._cleared
+        self._in_doubt: dict[BChannel, list[str]] = {}
+        self.administration = Administration(self.calls)
+        self.channels.on_deadline = self.wake
+        self.channels.on_locked = self.administration.tell_far_end
+        self.lease_ends = LeaseEnds(self.calls)
+        self.bridges = Bridges(self.channels, self.outbox)
+        self.bridges.on_copier = lambda copier: self._loop.add_reader(copier.fileno(), self._on_copier)
+        self.seconds = Seconds(self.lines, self.outbox)
+        self._follow = Lines(self.calls, self.restarts, self.administration, self.seconds, self._on_pump)
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
+        self._not_before = 0.0
         self._woken = False
         self._stopping = False
         self._call_prefix = f"{name}-{journal.start}-{secrets.token_hex(4)}-"
@@ -126,10 +147,11 @@ class LineHost:
             ev.Ended: calls.on_ended,
             ev.Restart: lambda event: self.restarts.on_restart(event, lines[event.dchannel]),
             ev.RestartAck: lambda event: self.restarts.on_ack(event, lines[event.dchannel]),
+            ev.Service: lambda event: self.administration.on_service(event, lines[event.dchannel]),
             ev.DChannelUp: lambda event: follow.link(lines[event.dchannel], True),
             ev.DChannelDown: lambda event: follow.link(lines[event.dchannel], False),
-            ev.LinkReset: lambda event: follow.complain(event, "the far end re-established the link"),
-            ev.ConfigError: lambda event: follow.complain(event, event.text),
+            ev.LinkReset: lambda event: follow.link_reset(event, lines[event.dchannel]),
+            ev.ConfigError: lambda event: follow.echo(event, lines[event.dchannel]),
             ev.Error: lambda event: follow.complain(event, event.text),
             ev.ClockStep: lambda event: log.warning("the wall clock leapt by %.3f s", event.seconds),
             ev.Gone: lambda event: follow.dchannel_gone(lines[event.dchannel], event.errno),
@@ -146,20 +168,30 @@ class LineHost:
             self._account_for(lost)
         for card in self.cards.values():
             card.start(self._follow)
+        self.seconds.begin(time.monotonic())
+        self._arm()
 
     def _account_for(self, lost: JournalledCall) -> None:
         record = Ended(
             direction="outgoing" if lost.outgoing else "incoming", called=lost.called, calling=lost.calling,
             bearer=Bearer(), span=lost.span, timeslot=lost.timeslot, attempt=1, cause=causes.TEMPORARY_FAILURE,
             location="", cleared_by="host", reason="line host died", started_ns=lost.started_ns, alerting_ns=0,
-            answered_ns=0, ended_ns=self.started_ns, duration_ns=0, messages=[], correlation=lost.correlation,
-            owner=NO_OWNER,
+            answered_ns=lost.answered_ns, ended_ns=self.started_ns, duration_ns=0, messages=[],
+            correlation=lost.correlation, owner=NO_OWNER, emergency=lost.emergency,
         )  # fmt: skip
         self.outbox.put("call.ended", record, span=lost.span, timeslot=lost.timeslot, call=lost.call)
         line = self.channels.lines.get(lost.span)
         channel = line.bchannels.get(lost.timeslot) if line else None
-        if channel is not None:
-            self.restarts.request(channel)
+        if channel is None or not channel.line.carries_calls:  # no RESTART can clear what the configuration lost
+            self._journal.ended(lost.call)
+            return
+        self._in_doubt.setdefault(channel, []).append(lost.call)
+        self.restarts.request(channel)
+
+    def _cleared(self, channel: BChannel) -> None:
+        """What died on the channel with an earlier start needs no more care."""
+        for call in self._in_doubt.pop(channel, ()):
+            self._journal.ended(call)
 
     def drain(self, on: bool) -> None:
         """New calls are refused, or taken again; `host.drained` says when none is left."""
@@ -176,6 +208,7 @@ class LineHost:
         if self.draining:
             self.outbox.put("host.drained")
         if self._stopping:
+            self.seconds.flush()
             self.wake()
             self._loop.call_soon(self.done.set)
 
@@ -215,6 +248,7 @@ class LineHost:
         for line in self.lines:
             self._follow.close_dchannel(line)
         self.pump.close()
+        self.bridges.close()
         self._device_events.close()
         self._journal.close()
 
@@ -229,12 +263,25 @@ class LineHost:
             calls=[call.state() for call in self.calls.by_id.values()],
         )
 
-    @staticmethod
-    def _lease(lease: Lease) -> LeaseRecord:
+    def _lease(self, lease: Lease) -> LeaseRecord:
         return LeaseRecord(
             token=lease.token, span=lease.channel.span.name, timeslot=lease.channel.timeslot, owner=lease.owner,
             phase=str(lease.phase), call=lease.call, exclusive=lease.exclusive, orphaned=lease.orphaned,
+            expires_ns=utc(int(lease.expires * 1e9)) if lease.expires is not None else 0, detached=lease.detached,
+            group=lease.group, bridged=self.bridges.other(lease),
         )  # fmt: skip
+
+    def lift_hold_down(self, span: str) -> SpanState:
+        """The span is among the first choices for outgoing calls again.
+
+        Raises:
+            NotFound: This host has no such span.
+        """
+        line = self.channels.hunting.line(span)
+        line.hold.lift()
+        state = line.state()
+        self.outbox.put("span.status", state, span=line.name)
+        return state
 
     def _name_call(self) -> str:
         self._call_count += 1
@@ -259,39 +306,52 @@ class LineHost:
     def _on_pump(self) -> None:
         self._run(self.pump.turn())
 
+    def _on_copier(self) -> None:
+        self.bridges.on_news()
+        self.outbox.flush()
+
     def _on_timer(self) -> None:
         self._timer = None
         now = time.monotonic()
-        self.calls.expire(now)
-        self.channels.expire(now)
-        self.restarts.expire(now)
-        self._run(self.pump.turn())
+        for part in (self.calls, self.channels, self.lease_ends, self.restarts, self.seconds):
+            try:
+                part.expire(now)
+            except Exception:
+                log.exception("not all that was due could be done")
+                self._not_before = now + AFTER_FAILURE_S
+        try:
+            self._run(self.pump.turn())
+        finally:
+            self._arm()
 
     def _run(self, events: Iterable[ev.Event]) -> None:
         handlers = self._handlers
         read_wall_clock()
         with turn:
             self._woken = True
-            while events:
-                for event in events:
-                    handler = handlers.get(type(event))
-                    if handler is None:
-                        continue
-                    try:
-                        handler(event)
-                    except Exception:
-                        log.exception("%r could not be handled", event)
-                events = self.pump.flush()
-            self.outbox.flush()
-            self._woken = False
-            self._arm()
+            try:
+                while events:
+                    for event in events:
+                        handler = handlers.get(type(event))
+                        if handler is None:
+                            continue
+                        try:
+                            handler(event)
+                        except Exception:
+                            log.exception("%r could not be handled", event)
+                    events = self.pump.flush()
+                self.outbox.flush()
+            finally:
+                self._woken = False
+                self._arm()
 
     def _arm(self) -> None:
         """The one timer fires no later than the first deadline; firing early costs less than moving it each turn."""
         first = min(
             self.pump.next_deadline() or math.inf, self.calls.deadlines.earliest, self.channels.deadlines.earliest,
-            self.restarts.deadlines.earliest,
+            self.restarts.deadlines.earliest, self.lease_ends.deadlines.earliest, self.seconds.due,
         )  # fmt: skip
+        first = max(first, self._not_before)
         if first == math.inf or (self._timer is not None and self._armed <= first):
             return
         if self._timer is not None:

@@ -10,13 +10,13 @@ from dahdi_py.core import cause as causes
 from dahdi_py.core.call import CallPhase
 from dahdi_py.core.q931 import IN_BAND_NOW
 from dahdi_py.core.terms import Phase
-from dahdi_py.errors import AllocationError
+from dahdi_py.errors import AllocationError, NotFound
 from dahdi_py.ffi.libpri_events import InfoReceived, KeypadDigits, Ring
 from dahdi_py.linehost.calls import Calls
 from dahdi_py.linehost.clock import utc
 from dahdi_py.linehost.contention import Contention
 from dahdi_py.linehost.line import BChannel, SpanLine
-from dahdi_py.linehost.linecall import IncomingCall
+from dahdi_py.linehost.linecall import NO_OWNER, IncomingCall, OutgoingCall
 from dahdi_py.linehost.parties import bearer_of, party_of
 from dahdi_py.wire.messages.common import Owner
 from dahdi_py.wire.messages.host import ClaimReply, Digits, Offered, Progressed
@@ -51,6 +51,7 @@ class Incoming:
     Attributes:
         serving: A daemon is there and ready: offers flow.
         draining: New calls are refused.
+        freed: Told of a call of ours that waited for a channel, when that is free or quarantined.
 
     Synchronization: the loop's thread.
     """
@@ -62,6 +63,7 @@ class Incoming:
         self._name_call = name_call
         self.serving = False
         self.draining = False
+        self.freed: Callable[[OutgoingCall, BChannel], None] = lambda call, channel: None
         calls.channels.on_free = self._on_free
 
     def on_ring(self, event: Ring, line: SpanLine) -> None:
@@ -101,10 +103,11 @@ class Incoming:
         channel = line.bchannels.get(timeslot)
         if channel is None:
             raise _Refused(causes.CHANNEL_DOES_NOT_EXIST, f"timeslot {timeslot} is no B-channel")
+        self._channels.settle(channel)
         if channel.free or (self._taken_from_ours(channel, exclusive) and channel.free):
             return channel
         if exclusive:
-            if channel.phase is Phase.RELEASING and not channel.blocked and channel.waiting is None:
+            if _about_to_be_free(channel):
                 raise _Waits(channel)
             why = channel.disabled or channel.phase or channel.administrative
             raise _Refused(causes.CHANNEL_NOT_AVAILABLE, f"timeslot {timeslot}, which alone would do, is {why}")
@@ -114,6 +117,9 @@ class Incoming:
         try:
             return self._channels.hunt([line.name], calls=True)
         except AllocationError as error:
+            for channel in line.bchannels.values():
+                if _about_to_be_free(channel):
+                    raise _Waits(channel) from None
             raise _Refused(causes.NO_CHANNEL, str(error)) from None
 
     def _taken_from_ours(self, channel: BChannel, exclusive: bool) -> bool:
@@ -138,8 +144,11 @@ class Incoming:
         call, channel.waiting = channel.waiting, None
         if call is None:
             return
+        if isinstance(call, OutgoingCall):
+            self.freed(call, channel)
+            return
         call.waits_for = None
-        if call.hung_up:
+        if call.hung_up or not isinstance(call, IncomingCall):
             return
         try:
             self._take(call, channel)
@@ -182,22 +191,40 @@ class Incoming:
         assert lease is not None
         call.owner = lease.owner = owner
         self._calls.settle(call)
-        self._calls.pump.proceeding(call.handle, call.timeslot)
-        self._calls.wake()
+        if not call.proceeded:
+            call.proceeded = True
+            self._calls.pump.proceeding(call.handle, call.timeslot)
+            self._calls.wake()
         self._calls.tell_media(call)
         return ClaimReply(token=lease.token, span=call.line.name, timeslot=call.timeslot)
 
+    def unclaim(self, call: IncomingCall, offer_s: float) -> None:
+        """The core that had the call is gone: it is an offer again, for so long at most.
+
+        Raises:
+            WrongCallState: It is not claimed, or answered already.
+        """
+        lease = call.lease
+        if lease is None:
+            raise NotFound(f"call {call.id} has no channel any more", kind="call", name=call.id)
+        call.unclaim(self._calls.now(), offer_s)
+        call.owner = lease.owner = NO_OWNER
+        call.media = False
+        self._calls.settle(call)
+        self._calls.tell("call.unclaimed", call)
+
     def alert(self, call: IncomingCall, in_band: bool) -> None:
-        """ALERTING goes out.
+        """ALERTING goes out, unless it did for another core before.
 
         Raises:
             WrongCallState: It is not claimed, or alerting already.
         """
         call.alert()
-        call.alerting_ns = time.time_ns()
         self._calls.settle(call)
-        self._calls.pump.alerting(call.handle, call.timeslot, in_band=in_band)
-        self._calls.wake()
+        if not call.alerting_ns:
+            call.alerting_ns = time.time_ns()
+            self._calls.pump.alerting(call.handle, call.timeslot, in_band=in_band)
+            self._calls.wake()
         self._step("call.alerting", call, in_band)
 
     def progress(self, call: IncomingCall, in_band: bool, cause: int) -> None:
@@ -228,6 +255,11 @@ class Incoming:
     def _step(self, kind: str, call: IncomingCall, in_band: bool, cause: int = 0) -> None:
         progress = IN_BAND_NOW if in_band and kind != "call.answered" else 0
         self._calls.tell(kind, call, Progressed(in_band=in_band, progress=progress, cause=cause))
+
+
+def _about_to_be_free(channel: BChannel) -> bool:
+    """Whether the channel's last call is being cleared and nobody waits for it yet."""
+    return channel.phase is Phase.RELEASING and not channel.blocked and channel.waiting is None
 
 
 def _offer(event: Ring, line: SpanLine) -> Offered:

@@ -10,6 +10,7 @@ from typing import cast
 
 import msgspec
 
+from dahdi_py.backends.base import Missed
 from dahdi_py.core.call import Call, CallTimers
 from dahdi_py.core.cause import location_name
 from dahdi_py.core.lease import Lease
@@ -30,19 +31,23 @@ class LineCall(Call):
     Attributes:
         handle: The pump's; another for each SETUP of an outgoing call.
         timeslot: Where it is, or was last.
+        cause: We have cleared it, or its last SETUP, with this.
         lease: Its lease; None before it has a channel and after it lost it.
         media: The channel is agreed, and whoever owns the call was told.
         hung_up: We have told libpri to clear it.
         cleared_by: Who cleared it, as soon as that is known.
         earlier: Messages of SETUPs before this one.
+        emergency: It passes drains and hold-down, and is never pre-empted nor cleared by force.
+        group: The trunk group it was placed in.
+        waits_for: The only channel it can have, not yet free.
 
     Synchronization: the loop's thread.
     """
 
     __slots__ = (
-        "alerting_ns", "answered_at", "answered_ns", "attempt", "bearer", "called", "calling", "cleared_by",
-        "correlation", "earlier", "handle", "hung_up", "lease", "line", "media", "owner", "reason", "slot",
-        "started_ns", "timeslot",
+        "alerting_ns", "answered_at", "answered_ns", "attempt", "bearer", "called", "calling", "cause", "cleared_by",
+        "correlation", "earlier", "emergency", "group", "handle", "hung_up", "lease", "line", "media", "owner",
+        "reason", "slot", "started_ns", "timeslot", "waits_for",
     )  # fmt: skip
 
     def __init__(
@@ -66,15 +71,24 @@ class LineCall(Call):
         self.answered_at = 0
         self.media = False
         self.hung_up = False
+        self.cause = 0
         self.cleared_by = ""
         self.reason = ""
         self.earlier: list[Message] = []
+        self.emergency = False
+        self.group = ""
+        self.waits_for: BChannel | None = None
         self.slot = 0
 
     @property
     def detached(self) -> bool:
         """Whether it outlives whoever placed it, and ends by itself."""
         return False
+
+    @property
+    def parked(self) -> bool:
+        """Whether it has lost its channel, and the far end has yet to name another."""
+        return self.lease is not None and not self.lease.channel.timeslot
 
     @property
     def token(self) -> str:
@@ -92,18 +106,22 @@ class LineCall(Call):
         lease = self.lease
         return CallState(
             call=self.id, direction="outgoing" if self.outgoing else "incoming", phase=str(self.phase),
-            span=self.line.name, timeslot=self.timeslot, token=self.token, called=self.called, calling=self.calling,
-            bearer=self.bearer, started_ns=self.started_ns, claimed=self.claimed, answered_ns=self.answered_ns,
-            attempt=self.attempt, correlation=self.correlation, media=self.media,
+            span=self.line.name, timeslot=0 if self.parked else self.timeslot, token=self.token, called=self.called,
+            calling=self.calling, bearer=self.bearer, started_ns=self.started_ns, claimed=self.claimed,
+            answered_ns=self.answered_ns, attempt=self.attempt, correlation=self.correlation, media=self.media,
             orphaned=lease.orphaned if lease else False, detached=self.hangup_at is not None, owner=self.owner,
+            emergency=self.emergency, group=self.group,
         )  # fmt: skip
 
-    def record(self, cause: int, location: int | None, ended_at: int, moments: Iterable[Moment]) -> Ended:
+    def record(
+        self, cause: int, location: int | None, ended_at: int, moments: Iterable[Moment], missed: Missed
+    ) -> Ended:
         """The call's record, whole.
 
         Args:
             ended_at: When it ended, ns on the monotonic clock.
             moments: Its messages since the last SETUP.
+            missed: What its audio lost.
         """
         offset = wall_offset()
         return Ended(
@@ -113,6 +131,7 @@ class LineCall(Call):
             started_ns=self.started_ns, alerting_ns=self.alerting_ns, answered_ns=self.answered_ns,
             ended_ns=ended_at + offset, duration_ns=ended_at - self.answered_at if self.answered_at else 0,
             messages=[*self.earlier, *messages(moments, offset)], correlation=self.correlation, owner=self.owner,
+            emergency=self.emergency, group=self.group, overruns=missed.overruns, underruns=missed.underruns,
         )  # fmt: skip
 
 
@@ -122,10 +141,10 @@ class IncomingCall(LineCall):
     Attributes:
         offer: What the SETUP said.
         shown: The offer is out.
-        waits_for: The only channel it can have, not yet free.
+        proceeded: CALL PROCEEDING went out: a core claimed it before.
     """
 
-    __slots__ = ("offer", "shown", "waits_for")
+    __slots__ = ("offer", "proceeded", "shown")
 
     def __init__(
         self, call_id: str, timers: CallTimers, now: float, *, handle: int, line: SpanLine, offer: Offered
@@ -136,7 +155,7 @@ class IncomingCall(LineCall):
         )  # fmt: skip
         self.offer = offer
         self.shown = False
-        self.waits_for: BChannel | None = None
+        self.proceeded = False
 
 
 class OutgoingCall(LineCall):
@@ -147,10 +166,11 @@ class OutgoingCall(LineCall):
         setup: What the SETUP said.
         bound: On a lease the core had: this channel or none.
         tried: Channels the far end did not want.
-        glared: It lost its channel to a call of the far end's and is to be set up again.
+        tried_again: The last of them was asked for twice.
+        glared: Its SETUP named a channel that a call of the far end's has; it is being cleared, to be set up again.
     """
 
-    __slots__ = ("bound", "glared", "request", "setup", "tried")
+    __slots__ = ("bound", "glared", "request", "setup", "tried", "tried_again")
 
     def __init__(
         self, request: PlaceRequest, timers: CallTimers, now: float, *, handle: int, line: SpanLine,
@@ -166,7 +186,10 @@ class OutgoingCall(LineCall):
         self.owner = request.owner
         self.correlation = request.correlation
         self.attempt = request.attempt
+        self.emergency = request.emergency
+        self.group = request.group
         self.tried: frozenset[BChannel] = frozenset()
+        self.tried_again = False
         self.glared = False
 
     @property

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from dahdi_py.core import cause as causes
 from dahdi_py.core.terms import Alarms
 from dahdi_py.ffi import libpri_events as ev
+from dahdi_py.linehost.administer import Administration
 from dahdi_py.linehost.calls import Calls
 from dahdi_py.linehost.line import SpanLine
 from dahdi_py.linehost.restarts import Restarts
+from dahdi_py.linehost.seconds import Seconds
+from dahdi_py.wire.messages.host import ClockSeen
 
 log = logging.getLogger("dahdi_py.linehost.lines")
 
@@ -38,12 +41,17 @@ class Lines:
     Synchronization: the loop's thread.
     """
 
-    def __init__(self, calls: Calls, restarts: Restarts, run: Callable[[], None]) -> None:
+    def __init__(
+        self, calls: Calls, restarts: Restarts, administration: Administration, seconds: Seconds,
+        run: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._calls = calls
         self._channels = calls.channels
         self._outbox = calls.outbox
         self._pump = calls.pump
         self._restarts = restarts
+        self._administration = administration
+        self._seconds = seconds
         self._run = run
         self.by_dchannel: dict[int, SpanLine] = {}
         self._counters_told: dict[SpanLine, float] = {}
@@ -79,6 +87,11 @@ class Lines:
     def line_status(self, line: SpanLine, alarms: Alarms) -> None:
         """News of alarms is told at once, news of counters now and then."""
         now = time.monotonic()
+        self._seconds.saw(line, alarms)
+        was = line.sync_name
+        if line.saw_source():
+            log.info("span %s: timing source is %s", line.name, line.sync_name or "its own oscillator, or not known")
+            self._outbox.put("span.clock", ClockSeen(source=line.sync_name, was=was), span=line.name)
         if line.saw_alarms(alarms):
             log.info("span %s: alarms %s", line.name, " ".join(alarms.words()) or "none")
         elif now - self._counters_told.get(line, 0.0) < COUNTERS_S or line.status == line.told:
@@ -87,12 +100,38 @@ class Lines:
         line.told = line.status
         self._outbox.put("span.status", line.state(), span=line.name)
 
+    def line_problem(self, line: SpanLine) -> None:
+        """Why the span is not there is told."""
+        self._outbox.put("span.status", line.state(), span=line.name)
+
     def link(self, line: SpanLine, up: bool) -> None:
         """The D-channel's link is up or down."""
         if line.saw_link(up):
             log.info("span %s: D-channel %s", line.name, "up" if up else "down")
             self._outbox.put("dchannel.up" if up else "dchannel.down", span=line.name)
             self._restarts.link_changed(line)
+            if up:
+                self._administration.link_up(line)
+                if line.hold.until:
+                    self._outbox.put("span.status", line.state(), span=line.name)
+
+    def link_reset(self, event: ev.LinkReset, line: SpanLine) -> None:
+        """The far end re-established the link: what was on its way may be lost, and is sent again."""
+        self.complain(event, "the far end re-established the link")
+        self._restarts.link_changed(line)
+        self._administration.link_up(line)
+
+    def echo(self, event: ev.ConfigError, line: SpanLine) -> None:
+        """The D-channel hears itself, or an end that takes itself for the same side; told once, while the link is down.
+
+        On a loop the link polls itself and is content. Where a message of ours came back it is established anew, which
+        takes a far end.
+        """
+        self.complain(event, event.text)
+        if event.echo and line.link_up:
+            self._pump.inject(line.dchannel, _DM_FROM_USER if line.network else _DM_FROM_NETWORK)
+        elif line.saw_echo():
+            self._outbox.put("span.status", line.state(), span=line.name)
 
     def close_dchannel(self, line: SpanLine) -> None:
         """The pump reads the D-channel no more, and our descriptor of it is closed."""

@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -18,14 +19,15 @@ from dahdi_py.backends.base import Backend
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.backends.sim import SimBackend
 from dahdi_py.core.cause import TEMPORARY_FAILURE
-from dahdi_py.core.config import Config, parse
+from dahdi_py.core.config import Config
+from dahdi_py.core.config_file import parse
 from dahdi_py.errors import ConfigError, DahdiPyError
 from dahdi_py.linehost.control import Control
 from dahdi_py.linehost.host import LineHost
 from dahdi_py.linehost.journal import Journal
 from dahdi_py.wire.messages.host import INTERFACE
 from dahdi_py.wire.places import card_socket, host_socket, state_directory
-from dahdi_py.wire.server import Peer, Server
+from dahdi_py.wire.server import Limits, Peer, Server
 
 log = logging.getLogger("dahdi_py.linehost")
 
@@ -44,6 +46,9 @@ def run(name: str, config_path: str | os.PathLike[str], run_directory: str | os.
     )  # fmt: skip
     with contextlib.suppress(PermissionError):  # already the leader of its session
         os.setsid()
+    # Each leased channel takes a descriptor.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         asyncio.run(serve(name, _read(Path(config_path)), Path(run_directory)))
     except DahdiPyError as error:
@@ -81,7 +86,7 @@ async def serve(name: str, config: Config, run_directory: Path) -> None:
             control.disconnected(peer)
 
     # First of all: its lock keeps a second process of this host from everything else.
-    server = Server(loop, path, on_disconnect=disconnected)
+    server = Server(loop, path, limits=Limits(at_a_turn=1024), on_disconnect=disconnected, receive_fds=True)
     try:
         host = _make(name, config, run_directory)
         try:

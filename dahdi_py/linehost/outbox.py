@@ -23,16 +23,19 @@ KEEP = 20_000
 BATCH_OCTETS = 32 * 1024
 """A batch takes no more events than this: one read of its receiver's."""
 WINDOW = 2000
-"""Events sent ahead of what is committed: a reader that does not commit is waited for."""
+"""Events sent ahead of what the reader says it has: one that says nothing is waited for."""
 
 EVIDENCE = frozenset({"call.offered", "call.attempt", "call.ended"})
 """What the ledger is made of: the last to be dropped."""
+SECONDS = "line.seconds"
+"""Seconds of a span: the first to be dropped, since a daemon sees that they are missing."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 Send = Callable[[MonitorReply], None]
-_Kept = tuple[int, bytes, bool]  # number, the event as JSON, whether it is evidence
+_Kept = tuple[int, bytes, int]  # number, the event as JSON, its rank: the lowest are dropped first
+_RANKS = {SECONDS: 0} | dict.fromkeys(EVIDENCE, 2)
 
 
 # A `HostEvent` as JSON, written by hand: a line host makes five a call, and this costs half of encoding a Struct.
@@ -66,7 +69,7 @@ class Outbox:
         self._keep = keep
         self._kept: deque[_Kept] = deque()
         self._sent = 0
-        self._committed = 0
+        self._received = 0
         self._lost = 0
         self._lost_n = 0
         self._reader: Send | None = None
@@ -74,6 +77,11 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def followed(self) -> bool:
+        """Whether somebody reads what happens as it happens."""
+        return self._reader is not None
 
     def put(
         self, kind: str, data: Any = None, *, span: str = "", timeslot: int = 0, call: str = "", token: str = "",
@@ -91,7 +99,7 @@ class Outbox:
             self.n, utc(monotonic_ns), monotonic_ns, kind.encode(), _place(span, timeslot, call, token),
             _encode(data) if data is not None else b"{}",
         )  # fmt: skip
-        self._kept.append((self.n, octets, kind in EVIDENCE))
+        self._kept.append((self.n, octets, _RANKS.get(kind, 1)))
         if len(self._kept) > self._keep:
             self._drop()
         if self._reader and self._sent == self.n - 1:
@@ -103,32 +111,38 @@ class Outbox:
             reader(MonitorReply(start=self._start, events=[]))
         self._reader = reader
         self._sent = after
-        self._committed = max(self._committed, after)
+        oldest = self._kept[0][0] if self._kept else self.n + 1
+        self._received = max(after, oldest - 1)
         self._wake()
+
+    def forget_seconds(self) -> None:
+        """No seconds are kept: the daemon that follows would not know what they are."""
+        self._kept = deque(kept for kept in self._kept if kept[2])
 
     def leave(self) -> None:
         """The reader is gone; events are kept for the next."""
         self._reader = None
 
-    def commit(self, n: int) -> None:
-        """Everything up to `n` is durable elsewhere."""
-        while self._kept and self._kept[0][0] <= n:
-            self._kept.popleft()
-        if n >= self._lost_n:
-            self._lost = 0
-        held_back = self._sent - self._committed >= WINDOW
-        self._committed = max(self._committed, min(n, self.n))
+    def commit(self, n: int, durable: bool = True) -> None:
+        """The reader has everything up to `n`: it may be sent more, and what is durable there is kept no longer."""
+        if durable:
+            while self._kept and self._kept[0][0] <= n:
+                self._kept.popleft()
+            if n >= self._lost_n:
+                self._lost = 0
+        held_back = self._sent - self._received >= WINDOW
+        self._received = max(self._received, min(n, self.n))
         if held_back and self._sent < self.n:
             self._wake()
 
     def flush(self) -> None:
-        """What is unsent is on its way, as far as the reader commits what it has."""
+        """What is unsent is on its way, as far as the reader says what it has."""
         if not self._reader or self._sent >= self.n:
             return
         unsent = list(takewhile(lambda kept: kept[0] > self._sent, reversed(self._kept)))
         batch: list[msgspec.Raw] = []
         room = BATCH_OCTETS
-        while unsent and self._sent - self._committed < WINDOW:
+        while unsent and self._sent - self._received < WINDOW:
             n, octets, _ = unsent.pop()
             if batch and len(octets) > room:
                 self._send(batch)
@@ -146,14 +160,19 @@ class Outbox:
     def _drop(self) -> None:
         """A quarter of the room is free again, and an event in the place of the last one lost says how many went."""
         wanted = max(2, self._keep // 4)
+        seconds = [kept[0] for kept in self._kept if not kept[2]][:wanted]
+        if len(seconds) == wanted:
+            dropped = set(seconds)
+            self._kept = deque(kept for kept in self._kept if kept[0] not in dropped)
+            return
         marker = self._lost_n if self._lost else 0
-        plain = [kept[0] for kept in self._kept if not kept[2] and kept[0] != marker]
+        plain = [kept[0] for kept in self._kept if kept[2] < 2 and kept[0] != marker]
         if len(plain) < 2:
-            plain += [kept[0] for kept in self._kept if kept[2]]
+            plain += [kept[0] for kept in self._kept if kept[2] == 2]
         dropped = set(plain[:wanted])
         self._lost += len(dropped)
         self._lost_n = max(marker, *dropped)
         now = time.monotonic_ns()
         octets = _EVENT % (self._lost_n, utc(now), now, b"outbox.lost", b"", _encode({"count": self._lost}))
         rest = [kept for kept in self._kept if kept[0] not in dropped and kept[0] != marker]
-        self._kept = deque(sorted([*rest, (self._lost_n, octets, False)]))
+        self._kept = deque(sorted([*rest, (self._lost_n, octets, 1)]))

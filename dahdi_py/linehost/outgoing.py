@@ -9,7 +9,7 @@ from dahdi_py.core import cause as causes
 from dahdi_py.core.call import CallPhase
 from dahdi_py.core.q931 import in_band
 from dahdi_py.core.terms import Node
-from dahdi_py.errors import AllocationError, OutOfService, WrongCallState
+from dahdi_py.errors import AllocationError, DahdiPyError, NoChannel, OutOfService, WrongCallState
 from dahdi_py.ffi.libpri_commands import SetupRequest
 from dahdi_py.ffi.libpri_events import (
     Alerting,
@@ -25,10 +25,10 @@ from dahdi_py.linehost.calls import Calls
 from dahdi_py.linehost.clock import utc, wall_offset
 from dahdi_py.linehost.contention import Contention
 from dahdi_py.linehost.line import BChannel, SpanLine
-from dahdi_py.linehost.linecall import OutgoingCall, messages
+from dahdi_py.linehost.linecall import LineCall, OutgoingCall, messages
 from dahdi_py.linehost.parties import bearer_codes, number_of, party_of
 from dahdi_py.wire.messages.common import Bearer
-from dahdi_py.wire.messages.host import Attempted, PlaceReply, PlaceRequest, Progressed
+from dahdi_py.wire.messages.host import Attempted, PlaceReply, PlaceRequest, Preempted, Progressed
 from dahdi_py.wire.refusals import InvalidParameter
 
 ATTEMPTS = 10
@@ -61,31 +61,105 @@ class Outgoing:
             WrongCallState: The lease carries a call already.
         """
         calls = self._calls
-        if self.draining:
+        if self.draining and not request.emergency:
             raise OutOfService("the line host takes no new calls", reason="draining", cause=41)
         if request.call in calls.by_id or not request.call:
             raise InvalidParameter(f"call: {request.call!r} is no new id", parameter="call")
-        channel = self._channel_for(request)
+        try:
+            channel = self._channel_for(request)
+        except NoChannel:
+            victim = self._victim(request) if request.preempt else None
+            if victim is None:
+                raise
+            return self._preempt(request, victim)
+        call = self._new_call(request, channel)
+        self._begin(call, channel)
+        return PlaceReply(token=call.token, span=call.line.name, timeslot=call.timeslot)
+
+    def _new_call(self, request: PlaceRequest, channel: BChannel) -> OutgoingCall:
+        calls = self._calls
         setup, bearer = _setup(request, channel.line)
         handle = calls.pump.new_handle()
         now = calls.now()
         call = OutgoingCall(request, calls.timers, now, handle=handle, line=channel.line, bearer=bearer, setup=setup)
+        call.timeslot = channel.timeslot
         call.limit(now, request.answer_timeout_s, request.hangup_after_s)
+        return call
+
+    def _begin(self, call: OutgoingCall, channel: BChannel) -> None:
+        """The call has its channel, and SETUP is on its way."""
+        calls, request = self._calls, call.request
         self._send(call, channel)
         if request.token:
             call.lease = self._channels.leases.find(request.token)
             call.lease.call = call.id
         else:
-            call.lease = self._channels.reserve(channel, request.owner, exclusive=True, call=call.id)
-        call.timeslot = channel.timeslot
+            call.lease = self._channels.reserve(
+                channel, request.owner, exclusive=True, call=call.id, emergency=request.emergency
+            )
+            call.lease.group = request.group
+        call.line, call.timeslot = channel.line, channel.timeslot
         calls.add(call)
         calls.journal(call)
         self._tell_attempt(call)
-        return PlaceReply(token=call.token, span=call.line.name, timeslot=call.timeslot)
+
+    # A lesser call makes room.
+
+    def _victim(self, request: PlaceRequest) -> LineCall | None:
+        """The youngest call on the channels asked for that is no emergency; None when there is none."""
+        only = dict(zip(request.spans, request.masks or [-1] * len(request.spans), strict=True))
+        lesser = [
+            call
+            for call in self._calls.by_id.values()
+            if call.lease is not None
+            and not (call.emergency or call.hung_up or call.parked)
+            and only.get(call.line.name, 0) >> call.timeslot & 1
+            and not call.line.channels.service
+            and call.line.bchannels[call.timeslot].waiting is None
+        ]
+        return max(lesser, key=lambda call: call.started_ns, default=None)
+
+    def _preempt(self, request: PlaceRequest, victim: LineCall) -> PlaceReply:
+        channel = victim.line.bchannels[victim.timeslot]
+        call = self._new_call(request, channel)
+        self._calls.add(call)
+        self._make_way(call, victim)
+        return PlaceReply(token="", span=channel.line.name, timeslot=channel.timeslot)
+
+    def _make_way(self, call: OutgoingCall, victim: LineCall) -> None:
+        reason = f"pre-empted for call {call.id}"
+        channel = victim.line.bchannels[victim.timeslot]
+        channel.waiting, call.waits_for = call, channel
+        self._calls.tell("call.preempted", victim, Preempted(by=call.id, reason=reason))
+        self._calls.hangup(victim, causes.PREEMPTION, "host", reason)
+
+    def freed(self, call: OutgoingCall, channel: BChannel) -> None:
+        """The channel that the call waited for is free, or quarantined: then another has to make way."""
+        request = call.request
+        call.waits_for = None
+        try:
+            found = channel if channel.free else self._channel_for(request)
+        except AllocationError as error:
+            victim = self._victim(request)
+            if victim is not None:
+                self._make_way(call, victim)
+            else:
+                self._calls.drop(call, causes.NO_CHANNEL, "host", str(error))
+            return
+        try:
+            self._begin(call, found)
+        except DahdiPyError as error:
+            self._calls.drop(call, causes.TEMPORARY_FAILURE, "host", str(error))
+
+    def _hunt(self, request: PlaceRequest, tried: frozenset[BChannel] = frozenset()) -> BChannel:
+        return self._channels.hunt(
+            request.spans, request.order, calls=True, tried=tried, masks=request.masks, spare=request.spare,
+            emergency=request.emergency,
+        )  # fmt: skip
 
     def _channel_for(self, request: PlaceRequest) -> BChannel:
         if not request.token:
-            return self._channels.hunt(request.spans, request.order, calls=True)
+            return self._hunt(request)
         lease = self._channels.leases.find(request.token)
         if lease.call:
             message = f"the lease {request.token} carries the call {lease.call} already"
@@ -108,7 +182,7 @@ class Outgoing:
     def _tell_attempt(self, call: OutgoingCall) -> None:
         attempt = Attempted(
             attempt=call.attempt, called=call.called, calling=call.calling, bearer=call.bearer,
-            correlation=call.correlation, owner=call.owner,
+            correlation=call.correlation, owner=call.owner, emergency=call.emergency, group=call.group,
         )  # fmt: skip
         self._calls.tell("call.attempt", call, attempt)
 
@@ -116,25 +190,36 @@ class Outgoing:
         """Another SETUP, where this one failed for want of a channel and the core has not noticed yet."""
         glared, call.glared = call.glared, False
         refused = event.cleared_by == "peer" and event.cause in causes.RETRY_ELSEWHERE
-        if call.bound or call.attempt >= ATTEMPTS or call.lease is None or call.line.channels.service:
+        if call.hung_up or call.bound or call.attempt >= ATTEMPTS or call.lease is None or call.line.channels.service:
             return False
         if not glared and not (refused and call.phase is CallPhase.SETUP and not call.cleared_by):
             return False
-        channel = call.line.bchannels[call.timeslot]
-        if not glared:
-            call.tried |= {channel}
-            try:
-                channel = self._channels.hunt(call.request.spans, call.request.order, calls=True, tried=call.tried)
-                self._calls.moved(call, channel)
-            except AllocationError:
-                return False
+        if not self._elsewhere(call):
+            if glared:
+                call.blame("peer", f"glare: the far end took timeslot {call.timeslot} at the same moment")
+            return False
         call.earlier += messages(event.timeline, wall_offset())
         call.attempt += 1
         call.again()
         self._calls.rename(call, self._calls.pump.new_handle())
-        self._send(call, channel)
+        self._send(call, call.line.bchannels[call.timeslot])
         self._calls.settle(call)
         self._tell_attempt(call)
+        return True
+
+    def _elsewhere(self, call: OutgoingCall) -> bool:
+        """The call is on another channel; where none is free, once more on the same, if it still has that.
+
+        The far end may have refused that one for a call that is over by now, such as one of ours that lost glare.
+        """
+        if not call.parked:
+            call.tried |= {call.line.bchannels[call.timeslot]}
+        try:
+            self._calls.moved(call, self._hunt(call.request, call.tried))
+        except AllocationError:
+            if call.parked or call.tried_again:
+                return False
+            call.tried_again = True
         return True
 
     def on_failed(self, event: CommandFailed) -> None:
@@ -151,7 +236,8 @@ class Outgoing:
         call = self._calls.by_handle.get(event.handle)
         if not isinstance(call, OutgoingCall) or call.hung_up or call.glared:
             return None
-        if event.channel is not None and event.channel != call.timeslot and not self._follow(call, event.channel):
+        named = event.channel or (call.timeslot if call.parked else None)
+        if named is not None and (named != call.timeslot or call.parked) and not self._follow(call, named):
             return None
         return call
 
@@ -167,6 +253,10 @@ class Outgoing:
                 raise AllocationError("there is no such B-channel")
             self._calls.moved(call, channel)
         except AllocationError as error:
+            if channel is not None and not call.bound and call.phase is CallPhase.SETUP and call.attempt < ATTEMPTS:
+                # Each end gave a call of the other's this channel: set up again, both will see what is free.
+                self._contention.set_up_again(call, causes.CHANNEL_UNACCEPTABLE)
+                return False
             reason = f"the far end chose timeslot {timeslot}: {error}"
             self._calls.hangup(call, causes.CHANNEL_UNACCEPTABLE, "host", reason)
             return False
@@ -208,6 +298,9 @@ class Outgoing:
         if call is not None and call.answered():
             call.answered_at = event.ns
             call.answered_ns = utc(event.ns)
+            if call.emergency:
+                # One that dies after this was connected: after a crash nobody needs to be alarmed.
+                self._calls.journal(call)
             self._calls.settle(call)
             self._calls.tell_media(call)
             connected = party_of(event.connected, event.connected_name) if event.connected else None

@@ -35,6 +35,9 @@ class _Queue:
 class Restarts:
     """Sends RESTART for channels that need it until each is acknowledged, and obeys the far end's.
 
+    Attributes:
+        on_cleared: Told of each channel whose RESTART was acknowledged.
+
     Synchronization: the loop's thread.
     """
 
@@ -44,6 +47,7 @@ class Restarts:
         self._now = now
         self._queues = {line: _Queue(line) for line in calls.channels.lines.values()}
         self.deadlines: Deadlines[_Queue] = Deadlines()
+        self.on_cleared: Callable[[BChannel], None] = lambda channel: None
         calls.restart_needed = self.request
 
     def request(self, channel: BChannel) -> None:
@@ -77,7 +81,9 @@ class Restarts:
             return
         queue.waiting = False
         self.deadlines.set(queue, None)
-        self._channels.restarted(queue.channels.popleft())
+        channel = queue.channels.popleft()
+        self.on_cleared(channel)
+        self._channels.restarted(channel)
         self._next(queue)
 
     def on_restart(self, event: Restart, line: SpanLine) -> None:

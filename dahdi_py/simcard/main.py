@@ -58,6 +58,7 @@ async def serve(socket_path: str | os.PathLike[str], spec: CardSpec, ready: Call
         server = Server(loop, socket_path, on_disconnect=service.forget)
         server.register(INTERFACE, service.handlers())
         loop.add_reader(card.news_fd(), service.news)
+        counts = loop.create_task(_every_second(service.news))
         card.start_clock()
         log.info("card of %d ports ready on %s", len(spec.ports), socket_path)
         gc.collect()
@@ -67,6 +68,13 @@ async def serve(socket_path: str | os.PathLike[str], spec: CardSpec, ready: Call
         try:
             await stop.wait()
         finally:
+            counts.cancel()
             loop.remove_reader(card.news_fd())
             server.close()
     log.info("card ended")
+
+
+async def _every_second(tell: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        tell()

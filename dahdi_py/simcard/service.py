@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import dahdi_py
 from dahdi_py.core.terms import Coding, Framing, Law, LineType, Mode, Timeslot
-from dahdi_py.errors import DeviceBusy, DeviceGone, Unsupported
+from dahdi_py.errors import DahdiPyError, DeviceBusy, DeviceGone, Unsupported
 from dahdi_py.ffi.line import Card
-from dahdi_py.simcard.spec import CardSpec, PortSettings, check_line
+from dahdi_py.simcard.cables import Cables
+from dahdi_py.simcard.spec import CardSpec, PortSettings, build_out_db, check_line
 from dahdi_py.wire.dispatch import Handler
+from dahdi_py.wire.framing import DESCRIPTOR_LIMIT
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.loop import turn
 from dahdi_py.wire.messages import card as messages
+from dahdi_py.wire.refusals import InvalidParameter
 from dahdi_py.wire.server import Peer, Request
 
+_Wanted = TypeVar("_Wanted")
+_Got = TypeVar("_Got")
 _EMPTY = Empty()
 _SCALARS = {"framing": Framing, "coding": Coding, "crc4": bool, "timing": int, "build_out": int, "law": Law}
 
@@ -39,9 +45,12 @@ class CardService:
         self._settings = [PortSettings.initial(kind) for kind in spec.ports]
         self._running = [False] * len(spec.ports)
         self._numbers = {str(number): number for number in range(1, len(spec.ports) + 1)}
-        self._alarms = [card.status(number).alarms for number in self._numbers.values()]
+        self._told = [self._news_of(number) for number in self._numbers.values()]
         self._idle_octets = {law.value: law.idle_octet for law in Law}
         self._monitors: dict[int, Request] = {}
+        self._cables = Cables(card, self._number, self._settings, self._running)
+        for number, settings in enumerate(self._settings, 1):
+            card.frame(number, settings.framing, settings.coding, settings.crc4)
         for a, b in spec.cables:
             card.cable(a, b)
 
@@ -57,9 +66,11 @@ class CardService:
             "OpenTimeslot": self._open_timeslot,
             "OpenDchannel": self._open_dchannel,
             "ProveFree": self._prove_free,
+            "CrossConnect": self._cross_connect,
+            "Batch": self._batch,
+            "Missed": self._missed,
             "Monitor": self._monitor,
-            "Cable": self._cable,
-            "Uncable": self._uncable,
+            **self._cables.handlers(),
         }
 
     def forget(self, peer: Peer) -> None:
@@ -67,16 +78,20 @@ class CardService:
         self._monitors.pop(peer.id, None)
 
     def news(self) -> None:
-        """Every monitor knows which ports' alarms changed."""
-        os.eventfd_read(self._card.news_fd())
-        now = [self._card.status(number).alarms for number in self._numbers.values()]
-        before, self._alarms = self._alarms, now
-        changed = [port for port, number in self._numbers.items() if now[number - 1] != before[number - 1]]
+        """Every monitor knows which ports' alarms, counts or clocks changed; to be called for counts once a second."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._card.news_fd())
+        before, self._told = self._told, [self._news_of(number) for number in self._numbers.values()]
+        changed = [port for port, number in self._numbers.items() if self._told[number - 1] != before[number - 1]]
         if not changed:
             return
         with turn:
             for request in list(self._monitors.values()):
                 request.reply(messages.CardNews(ports=changed), continues=True)
+
+    def _news_of(self, number: int) -> tuple[object, ...]:
+        seen = self._card.status(number)
+        return seen.alarms, seen.line, seen.slips, seen.clocked_by_line, seen.level_db
 
     def _number(self, port: str, operation: str) -> int:
         try:
@@ -133,6 +148,10 @@ class CardService:
         if written:
             self._refuse_if_open(number, wanted.port, "configure", wanted.force)
             self._card.configure(number, after.bchannels, after.dchannel, after.law, force=wanted.force)
+            self._card.frame(number, after.framing, after.coding, after.crc4)
+            self._card.follow(number, after.timing > 0)
+            if "build_out" in written:
+                self._card.build_out(number, build_out_db(kind, after.build_out))
             self._settings[number - 1] = after
         request.reply(messages.CardConfigureReply(written=written))
 
@@ -168,19 +187,27 @@ class CardService:
                 alarms=int(seen.alarms),
                 words=seen.alarms.words(),
                 held=list(self._card.held(number)),
-                slips=seen.slips,
+                slips=seen.left_out + seen.repeated,
+                late=seen.slips - seen.left_out - seen.repeated,
                 overruns=seen.overruns,
                 underruns=seen.underruns,
                 cut=seen.cut,
                 hdlc=messages.CardHdlc(sent=seen.hdlc_sent, **seen.hdlc._asdict()),
+                level_db=seen.level_db,
+                clocked_by_line=seen.clocked_by_line,
+                line=messages.CardLineCounts(**seen.line._asdict()),
             )
         )
 
     def _open_timeslot(self, request: Request, wanted: messages.CardOpenRequest) -> None:
+        fd, depth = self._open(wanted)
+        request.reply(messages.CardOpenReply(chunk=wanted.chunk, depth=depth), fds=(fd,))
+
+    def _open(self, wanted: messages.CardOpenRequest) -> tuple[int, int]:
         idle_octet = self._idle_octets.get(wanted.law)
         if idle_octet is None or wanted.mode not in ("voice", "data", "hdlc"):
             raise _unsupported("open timeslot", wanted.port, f"law {wanted.law!r}, mode {wanted.mode!r}")
-        fd, depth = self._card.open_timeslot(
+        return self._card.open_timeslot(
             self._number(wanted.port, "open timeslot"),
             wanted.timeslot,
             idle_octet,
@@ -188,27 +215,56 @@ class CardService:
             chunk=wanted.chunk,
             depth=wanted.depth,
         )
-        request.reply(messages.CardOpenReply(chunk=wanted.chunk, depth=depth), fds=(fd,))
 
     def _open_dchannel(self, request: Request, wanted: messages.CardDchannelRequest) -> None:
         fd = self._card.open_dchannel(self._number(wanted.port, "open D-channel"), wanted.timeslot)
         request.reply(messages.CardDchannelReply(), fds=(fd,))
 
     def _prove_free(self, request: Request, wanted: messages.CardTimeslotRequest) -> None:
+        self._prove(wanted)
+        request.reply(_EMPTY)
+
+    def _prove(self, wanted: messages.CardTimeslotRequest) -> None:
         self._card.prove_free(self._number(wanted.port, "prove free"), wanted.timeslot)
+
+    def _batch(self, request: Request, wanted: messages.CardBatchRequest) -> None:
+        if len(wanted.open) > DESCRIPTOR_LIMIT:
+            raise InvalidParameter(f"open: at most {DESCRIPTOR_LIMIT} at once", parameter="open")
+        _, held = _each(self._prove, wanted.prove)
+        opened, refused = _each(self._open, wanted.open)
+        request.reply(
+            messages.CardBatchReply(held=held, refused=refused, depths=[depth for _, depth in opened]),
+            fds=[fd for fd, _ in opened],
+        )
+
+    def _missed(self, request: Request, wanted: messages.CardTimeslotRequest) -> None:
+        overruns, underruns = self._card.missed(self._number(wanted.port, "read counters"), wanted.timeslot)
+        request.reply(messages.CardMissed(overruns=overruns, underruns=underruns))
+
+    def _cross_connect(self, request: Request, wanted: messages.CardCrossConnectRequest) -> None:
+        a = self._number(wanted.a, "join"), wanted.a_timeslot
+        b = self._number(wanted.b, "join"), wanted.b_timeslot
+        if wanted.on:
+            self._card.join(a, b)
+        else:
+            self._card.part(*a)
         request.reply(_EMPTY)
 
     def _monitor(self, request: Request, _: Empty) -> None:
         self._monitors[request.peer.id] = request
         request.reply(messages.CardNews(ports=list(self._numbers)), continues=True)
 
-    def _cable(self, request: Request, wanted: messages.CardCableRequest) -> None:
-        self._card.cable(self._number(wanted.a, "cable"), self._number(wanted.b, "cable"))
-        request.reply(_EMPTY)
 
-    def _uncable(self, request: Request, wanted: messages.CardPortRequest) -> None:
-        self._card.uncable(self._number(wanted.port, "uncable"))
-        request.reply(_EMPTY)
+def _each(do: Callable[[_Wanted], _Got], wanted: Sequence[_Wanted]) -> tuple[list[_Got], list[messages.CardRefused]]:
+    """What came of doing each: of those that went well, in order, and of the others with their place."""
+    done: list[_Got] = []
+    refused: list[messages.CardRefused] = []
+    for at, one in enumerate(wanted):
+        try:
+            done.append(do(one))
+        except DahdiPyError as error:
+            refused.append(messages.CardRefused(at=at, error=error.code, message=error.message))
+    return done, refused
 
 
 def _asked(wanted: messages.CardConfigureRequest, kind: LineType, before: PortSettings) -> PortSettings:

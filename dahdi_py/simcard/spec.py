@@ -27,7 +27,7 @@ class CardSpec:
 
 @dataclass(frozen=True, slots=True)
 class PortSettings:
-    """A port's line settings. All are kept; only law and channels change what the line does."""
+    """A port's line settings."""
 
     framing: Framing
     coding: Coding
@@ -82,6 +82,15 @@ def check_line(port: str, kind: LineType, settings: PortSettings) -> None:
         raise _unsupported(port, f"timeslot {outside[0]} does not exist on {kind}; possible are 1-{last}")
     if settings.dchannel in settings.bchannels:
         raise _unsupported(port, f"timeslot {settings.dchannel} cannot be B-channel and D-channel")
+
+
+def build_out_db(kind: LineType, code: int) -> float:
+    """What that line build-out takes off the signal, dB.
+
+    Source: DAHDI system.conf.sample (codes 0-4 equalize a DSX-1 cable to nominal level, 5-7 are a CSU's 7.5, 15 and
+    22.5 dB; E1 has none), T1.403 5.3 (7.5 dB steps).
+    """
+    return {5: 7.5, 6: 15.0, 7: 22.5}.get(code, 0.0) if kind is LineType.T1 else 0.0
 
 
 def _one_of(port: str, name: str, value: str, possible: Collection[str]) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -37,11 +38,12 @@ class Request:
     Attributes:
         fds: Descriptors that came with the call; the handler's to close.
         more: The caller takes more than one reply.
+        on_answer: Told of the last reply, or of the error.
 
     Synchronization: external; only from the loop's thread.
     """
 
-    __slots__ = ("_connection", "answered", "fds", "held", "method", "more", "oneway", "peer")
+    __slots__ = ("_connection", "answered", "fds", "held", "method", "more", "on_answer", "oneway", "peer")
 
     def __init__(self, connection: Connection, peer: Peer, call: CallMessage, fds: list[int]) -> None:
         self._connection = connection
@@ -52,6 +54,7 @@ class Request:
         self.fds = fds
         self.answered = False
         self.held: list[tuple[bytes, Sequence[int]]] | None = None
+        self.on_answer: Callable[[Any, DahdiPyError | None], None] | None = None
 
     def reply(
         self,
@@ -75,6 +78,8 @@ class Request:
         except BaseException:
             close_all(fds)
             raise
+        if self.on_answer is not None and not continues:
+            self.on_answer(parameters, None)
         self._connection.answer(self, message, fds, last=not continues)
 
     @property
@@ -84,6 +89,8 @@ class Request:
 
     def fail(self, error: DahdiPyError) -> None:
         """The caller gets the error; there is no more to come."""
+        if self.on_answer is not None:
+            self.on_answer(None, error)
         self._connection.answer(self, format_error(error), (), last=True)
 
 
@@ -118,6 +125,7 @@ class Connection:
         self._partial_timer: Timer | None = None
         self._reading = True
         self._working = False
+        self._turn_due = False
         self._ending = False
         self._complained = False
         self._output = Output(
@@ -157,14 +165,19 @@ class Connection:
             self._watch_partial(bool(messages))
 
     def _work(self) -> None:
-        """Calls are handled until the client has to read, or the owner to answer, before more may be."""
-        if self._working:
+        """Calls are handled until the turn is others', or the client has to read, or the owner to answer."""
+        if self._working or self._turn_due:
             return
         self._working = True
         inbox, unanswered, output, most = self._inbox, self._unanswered, self._output, self._limits.unanswered
-        while inbox and not output.waiting and len(unanswered) < most:
+        left = self._limits.at_a_turn
+        while inbox and left and not output.waiting and len(unanswered) < most:
+            left -= 1
             self._handle(inbox.popleft())
         self._working = False
+        if inbox and not left:
+            self._turn_due = True
+            self._loop.call_later(0, self._next_turn)
         if bool(inbox) == self._reading and not self._ending and not self.peer.closed:
             self._reading = not inbox
             if inbox:
@@ -172,6 +185,12 @@ class Connection:
             else:
                 self._loop.add_reader(self._sock.fileno(), self._readable)
             self._watch_partial(True)
+
+    def _next_turn(self) -> None:
+        self._turn_due = False
+        if not self.peer.closed:
+            with turn:
+                self._work()
 
     @property
     def waiting(self) -> bool:

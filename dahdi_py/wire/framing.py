@@ -31,6 +31,7 @@ DESCRIPTOR_LIMIT = 253
 _RECEIVE_OCTETS = 64 * 1024
 # As a plain number: the enumeration's `&` costs more than the rest of a read.
 _CTRUNC = int(socket.MSG_CTRUNC)
+_CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 _ANCILLARY_OCTETS = socket.CMSG_SPACE(DESCRIPTOR_LIMIT * array("i").itemsize)
 
 Parameters = msgspec.Struct | msgspec.Raw | Mapping[str, Any] | None
@@ -149,21 +150,24 @@ def format_error(error: DahdiPyError) -> bytes:
     return b'{"error":%b,"parameters":%b}\0' % (_encoder.encode(error.code), parameters)
 
 
-def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
+def receive(sock: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
     """What one read gives: octets (none at the end of the stream) and the descriptors that came with them.
+
+    Args:
+        flags: As `recvmsg` takes them.
 
     Raises:
         ProtocolError: Descriptors were lost, for want of free numbers in this process.
         OSError: As `recvmsg`.
     """
-    data, ancillary, flags, _ = sock.recvmsg(_RECEIVE_OCTETS, _ANCILLARY_OCTETS, socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, seen, _ = sock.recvmsg(_RECEIVE_OCTETS, _ANCILLARY_OCTETS, _CLOEXEC | flags)
     fds: list[int] = []
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             numbers = array("i")
             numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
             fds.extend(numbers)
-    if flags & _CTRUNC:
+    if seen & _CTRUNC:
         close_all(fds)
         raise ProtocolError("descriptors were lost on receiving: this process has too many open")
     return data, fds

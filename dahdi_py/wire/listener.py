@@ -9,6 +9,7 @@ import os
 import socket
 import stat
 import struct
+import time
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,9 @@ class Listener:
         on_connection: Takes each new socket, non-blocking.
         on_exhausted: Told once each time descriptors run out.
 
+    Attributes:
+        exhausted_ns: Since when no descriptor was free for a client (UTC); 0 once one was accepted again.
+
     Raises:
         ConfigError: The path is too long, is something else than our socket, or may not be made.
         SocketBusy: Another process serves it.
@@ -118,6 +122,7 @@ class Listener:
         self._path = path
         self._on_connection = on_connection
         self._on_exhausted = on_exhausted
+        self.exhausted_ns = 0
         self._pause: Timer | None = None
         self._open = True
         self._lock = SocketLock(path)
@@ -140,12 +145,14 @@ class Listener:
             except OSError:
                 self._turn_away()
                 return
+            self.exhausted_ns = 0
             sock.setblocking(False)
             self._on_connection(sock)
             if not self._open:
                 return
 
     def _turn_away(self) -> None:
+        self.exhausted_ns = self.exhausted_ns or time.time_ns()
         if self._reserve >= 0:
             os.close(self._reserve)
             with contextlib.suppress(OSError):

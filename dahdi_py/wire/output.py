@@ -7,14 +7,14 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from dahdi_py.wire.framing import close_all, send
+from dahdi_py.wire.framing import DESCRIPTOR_LIMIT, close_all, send
 from dahdi_py.wire.loop import Loop, turn
 
 _JOIN_OCTETS = 64 * 1024
 
 
 class Output:
-    """Sends messages in order: many without descriptors in one call, each with descriptors in a call of its own.
+    """Sends messages in order, as many in one call as it can carry, with their descriptors.
 
     Attributes:
         waiting: The receiver has to read before more can be sent.
@@ -92,8 +92,8 @@ class Output:
         try:
             while queue:
                 data, fds = queue.popleft()
-                if not fds and queue:
-                    data = self._join(data)
+                if queue and len(data) < _JOIN_OCTETS:
+                    data, fds = self._join(data, fds)
                 try:
                     sent = send(self._sock, data, fds)
                 except OSError:
@@ -110,14 +110,16 @@ class Output:
             self.close()
             self._on_broken(error)
 
-    def _join(self, first: bytes | memoryview) -> bytes | memoryview:
-        if self._queue[0][1] or len(first) >= _JOIN_OCTETS:
-            return first
-        parts, size = [first], len(first)
-        while self._queue and not self._queue[0][1] and size < _JOIN_OCTETS:
-            parts.append(self._queue.popleft()[0])
-            size += len(parts[-1])
-        return b"".join(parts)
+    def _join(self, first: bytes | memoryview, fds: Sequence[int]) -> tuple[bytes | memoryview, Sequence[int]]:
+        """As many messages as one call may carry, with all their descriptors: the receiver has them in order."""
+        queue = self._queue
+        parts, size, carried = [first], len(first), list(fds)
+        while queue and size < _JOIN_OCTETS and len(carried) + len(queue[0][1]) <= DESCRIPTOR_LIMIT:
+            message, more = queue.popleft()
+            parts.append(message)
+            size += len(message)
+            carried += more
+        return b"".join(parts), carried
 
     def _wait(self) -> None:
         if not self.waiting:

@@ -17,6 +17,9 @@ class Limits:
 
     Attributes:
         connections: At once.
+        of_one_user: Connections at once of one uid, so that no user takes them all.
+        at_a_turn: Requests of one connection that are handled before every other has its turn: a client that floods
+            delays the others by so many.
         request_octets: Of the largest request.
         partial_s: How long half a message may wait for the rest, seconds.
         unanswered: Requests of one connection without an answer; no more are read until some are answered.
@@ -24,7 +27,9 @@ class Limits:
         output_messages: The same, in messages.
     """
 
-    connections: int = 256
+    connections: int = 1024
+    of_one_user: int = 512
+    at_a_turn: int = 16
     request_octets: int = REQUEST_LIMIT
     partial_s: float = 10.0
     unanswered: int = 1024

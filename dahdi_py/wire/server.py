@@ -90,6 +90,11 @@ class Server:
         )
 
     @property
+    def exhausted_ns(self) -> int:
+        """Since when clients are turned away because no descriptor is free (UTC); 0 when they are not."""
+        return self._listener.exhausted_ns
+
+    @property
     def peers(self) -> list[Peer]:
         """Who is connected now, oldest first."""
         return [connection.peer for connection in self._connections.values()]
@@ -108,8 +113,13 @@ class Server:
         except OSError:
             sock.close()
             return
-        if len(self._connections) >= self._limits.connections:
-            self._turn_away(sock, pid, uid)
+        limits = self._limits
+        if len(self._connections) >= limits.connections:
+            self._turn_away(sock, pid, uid, f"{self.path} serves {limits.connections} connections already, its limit")
+            return
+        if sum(one.peer.uid == uid for one in self._connections.values()) >= limits.of_one_user:
+            message = f"uid {uid} has {limits.of_one_user} connections to {self.path} already, the limit of one user"
+            self._turn_away(sock, pid, uid, message)
             return
         self._last_id += 1
         number = self._last_id
@@ -124,8 +134,7 @@ class Server:
                 log.exception("%r could not be taken", peer)
                 peer.close()
 
-    def _turn_away(self, sock: socket.socket, pid: int, uid: int) -> None:
-        message = f"{self.path} serves {self._limits.connections} connections already, its limit"
+    def _turn_away(self, sock: socket.socket, pid: int, uid: int, message: str) -> None:
         if not self._complained:
             self._complained = True
             log.warning("%s: pid %d (uid %d) was turned away", message, pid, uid)

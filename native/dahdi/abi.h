@@ -36,6 +36,10 @@
 
 #define ABI_POLICY_IMMEDIATE 0
 
+/* What else a channel sends than what is written to it: nothing, or what another receives, as it is. */
+#define ABI_CONF_NORMAL  0
+#define ABI_CONF_DIGITAL 9
+
 #define ABI_MAINT_NONE         0
 #define ABI_MAINT_LOCAL_LOOP   1
 #define ABI_MAINT_LINE_LOOP    2
@@ -108,6 +112,12 @@ struct abi_gains {
     unsigned char tx[256];
 };
 
+struct abi_conference {
+    int channo; /* 0: the descriptor's own */
+    int number; /* of the channel that is listened to */
+    int mode;
+};
+
 struct abi_span_config {
     int spanno;
     char name[20];
@@ -160,6 +170,7 @@ struct abi_dynamic_span {
 #define ABI_IOMUX           _IOWR(ABI_CODE, 9, int)
 #define ABI_SPANSTAT        _IOWR(ABI_CODE, 10, struct abi_span_status)
 #define ABI_MAINT           _IOW(ABI_CODE, 11, struct abi_maintenance)
+#define ABI_SETCONF         _IOWR(ABI_CODE, 13, struct abi_conference)
 #define ABI_GETGAINS        _IOWR(ABI_CODE, 16, struct abi_gains)
 #define ABI_SETGAINS        _IOW(ABI_CODE, 16, struct abi_gains)
 #define ABI_SPANCONFIG      _IOW(ABI_CODE, 18, struct abi_span_config)

@@ -149,6 +149,11 @@ int dahdi_buffer_events(int channel, int on) {
     return request_int(channel, ABI_BUFFER_EVENTS, on);
 }
 
+int dahdi_setconf(int channel, int channo, int number, int mode) {
+    struct abi_conference conference = {.channo = channo, .number = number, .mode = mode};
+    return request(channel, ABI_SETCONF, &conference);
+}
+
 int dahdi_hdlcrawmode(int channel, int on) {
     return request_int(channel, ABI_HDLCRAWMODE, on);
 }

@@ -35,6 +35,7 @@ int dahdi_getgains(int channel, struct abi_gains *gains);
 int dahdi_setgains(int channel, const unsigned char rx[256], const unsigned char tx[256]);
 int dahdi_flush(int channel, int what);
 int dahdi_buffer_events(int channel, int on);
+int dahdi_setconf(int channel, int channo, int number, int mode);
 int dahdi_hdlcrawmode(int channel, int on);
 int dahdi_hdlcfcsmode(int channel, int on);
 int dahdi_hdlc_rate(int channel, int kbit);

@@ -90,6 +90,8 @@ struct dchannel {
     const struct frame_slot *receiving; // the frame libpri reads next
     struct link_observer link;
     bool reported_up, dirty;
+    uint8_t said[N201_OCTETS]; // the content of our last I frame, to know it again
+    int said_length;
     bool in_maintenance;  // the frame being run is a SERVICE message
     bool in_band;         // the frame being run says that in-band information is there
     uint64_t deadline_ns; // 0: none

@@ -41,6 +41,26 @@ static void leave_bare(struct frame_slot *slot, const struct q931_message *messa
     cut(slot, 3 + message->reference_length + (is_status ? (int)sizeof status : 0));
 }
 
+static void remember(struct dchannel *dchannel, const struct lapd_frame *frame) {
+    if (frame->kind != LAPD_I || frame->information_length > N201_OCTETS)
+        return;
+    memcpy(dchannel->said, frame->information, (size_t)frame->information_length);
+    dchannel->said_length = frame->information_length;
+}
+
+// An I frame that comes as a response is none of the far end's (Q.921 3.3.2); with our own last content it is our own.
+static void tell_echo(struct dchannel *dchannel, const struct lapd_frame *frame) {
+    static const char text[] = "our own I frame came back: the line is looped";
+    if (!dchannel->said_length || frame->information_length != dchannel->said_length ||
+        memcmp(frame->information, dchannel->said, (size_t)dchannel->said_length) != 0)
+        return;
+    struct event_header header = pump_header(dchannel, EVENT_CONFIG_ERROR);
+    header.a = true;
+    event_open(&dchannel->pump->events, &header);
+    event_field(&dchannel->pump->events, FIELD_TEXT, 0, 0, text, sizeof text - 1);
+    event_close(&dchannel->pump->events);
+}
+
 // Judges an I frame that libpri will take, and enters its message in its call's timeline.
 static void take_message(struct dchannel *dchannel, struct frame_slot *slot, const struct lapd_frame *frame,
                          struct call **call) {
@@ -72,6 +92,8 @@ bool hook_frame_in(struct dchannel *dchannel, struct frame_slot *slot, struct ca
     int verdict = guard_layer2(dchannel, slot->octets, length, &frame);
     if (verdict != GUARD_PASS) {
         dchannel->counters[verdict]++;
+        if (verdict == COUNT_drop_i_response)
+            tell_echo(dchannel, &frame);
         return false;
     }
     dchannel->in_maintenance = false;
@@ -115,6 +137,7 @@ void hook_frame_out(struct dchannel *dchannel, uint8_t *octets, int length) {
         if (call)
             call_note(&pump->calls, call, &message, DIRECTION_OUT, clock_now(&pump->clock));
     }
+    remember(dchannel, &frame);
     if (dchannel->tapped)
         tap(dchannel, octets, length, DIRECTION_OUT);
 }

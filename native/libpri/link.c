@@ -50,6 +50,12 @@ void link_observe_in(struct dchannel *dchannel, const struct lapd_frame *frame) 
     }
 }
 
+void link_confirm(struct dchannel *dchannel) {
+    // Between two rounds of SABME libpri waits for no UA: the peer's SABME brings the link up by itself then.
+    if (!dchannel->link.established)
+        set_established(dchannel, true);
+}
+
 bool link_observe_out(struct dchannel *dchannel, const struct lapd_frame *frame) {
     struct link_observer *link = &dchannel->link;
     bool first = false;

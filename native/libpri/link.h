@@ -16,6 +16,9 @@ bool link_in_sequence(const struct dchannel *dchannel, const struct lapd_frame *
 
 void link_observe_in(struct dchannel *dchannel, const struct lapd_frame *frame);
 
+// libpri says that the link is up, whatever its frames let us believe.
+void link_confirm(struct dchannel *dchannel);
+
 // True if an I frame goes out for the first time.
 bool link_observe_out(struct dchannel *dchannel, const struct lapd_frame *frame);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "link.h"
 #include "pump.h"
 
 enum { SERVICE_IN = 0, SERVICE_OUT = 2, CAUSE_NOT_IMPLEMENTED = 69 };
@@ -197,6 +198,8 @@ static void take_config_error(struct dchannel *dchannel, const pri_event_error *
 struct call *translate(struct dchannel *dchannel, pri_event *event, struct call *call) {
     switch (event->e) {
     case PRI_EVENT_DCHAN_UP:
+        if (!dchannel->in_maintenance)
+            link_confirm(dchannel);
         take_dchannel(dchannel, SERVICE_IN);
         return NULL;
     case PRI_EVENT_DCHAN_DOWN:

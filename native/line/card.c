@@ -11,7 +11,7 @@
 
 #define NS_PER_MS 1000000u
 
-static struct port *port_of(struct card *card, int port) {
+struct port *card_port(struct card *card, int port) {
     return port >= 1 && port <= card->port_count ? card->ports[port - 1] : NULL;
 }
 
@@ -20,14 +20,14 @@ static bool add_ports(struct card *card, const uint8_t *types, int ports) {
         struct port *port = malloc(sizeof *port);
         if (!port)
             return false;
-        port_init(port, types[card->port_count] == LINE_T1 ? LINE_T1 : LINE_E1);
+        port_init(port, types[card->port_count] == LINE_T1 ? LINE_T1 : LINE_E1, (uint64_t)card->port_count + 1);
         card->ports[card->port_count] = port;
     }
     return true;
 }
 
 struct card *card_new(const uint8_t *types, int ports, int tick_ms) {
-    if (ports < 1 || ports > CARD_PORTS_MAX || tick_ms < 1 || tick_ms > TICK_FRAMES_MAX / FRAMES_PER_MS) {
+    if (ports < 1 || ports > CARD_PORTS_MAX || tick_ms < 1 || tick_ms > TICK_MS_MAX) {
         errno = EINVAL;
         return NULL;
     }
@@ -52,6 +52,10 @@ void card_free(struct card *card) {
     for (int i = 0; i < card->port_count; i++) {
         for (int slot = 0; slot < TIMESLOTS; slot++)
             timeslot_close(&card->ports[i]->slots[slot]);
+        way_mend(&card->ports[i]->end.way);
+        if (card->far_ends[i])
+            way_mend(&card->far_ends[i]->port.end.way);
+        free(card->far_ends[i]);
         free(card->ports[i]);
     }
     if (card->epoll >= 0)
@@ -60,54 +64,6 @@ void card_free(struct card *card) {
         close(card->news);
     pthread_mutex_destroy(&card->lock);
     free(card);
-}
-
-static int join(struct port *a, struct port *b) {
-    if (!a || !b)
-        return -ENODEV;
-    if (a == b)
-        return -EINVAL;
-    if (a->framer.type != b->framer.type)
-        return -EMEDIUMTYPE;
-    if (a->peer || b->peer)
-        return -EBUSY;
-    a->peer = b;
-    b->peer = a;
-    return 0;
-}
-
-int card_cable(struct card *card, int a, int b) {
-    pthread_mutex_lock(&card->lock);
-    int result = join(port_of(card, a), port_of(card, b));
-    pthread_mutex_unlock(&card->lock);
-    return result;
-}
-
-static int part(struct port *port) {
-    if (!port)
-        return -ENODEV;
-    if (!port->peer)
-        return -ENOTCONN;
-    port->peer->peer = NULL;
-    port->peer = NULL;
-    return 0;
-}
-
-int card_uncable(struct card *card, int port) {
-    pthread_mutex_lock(&card->lock);
-    int result = part(port_of(card, port));
-    pthread_mutex_unlock(&card->lock);
-    return result;
-}
-
-int card_cabled_to(struct card *card, int port) {
-    int found = port_of(card, port) ? 0 : -ENODEV;
-    pthread_mutex_lock(&card->lock);
-    for (int i = 0; found == 0 && i < card->port_count; i++)
-        if (card->ports[i]->peer == card->ports[port - 1])
-            found = i + 1;
-    pthread_mutex_unlock(&card->lock);
-    return found;
 }
 
 static int configure(struct port *port, const uint8_t *kinds, uint8_t idle_octet, bool force) {
@@ -132,13 +88,39 @@ static int configure(struct port *port, const uint8_t *kinds, uint8_t idle_octet
 
 int card_configure(struct card *card, int port, const uint8_t *kinds, uint8_t idle_octet, bool force) {
     pthread_mutex_lock(&card->lock);
-    int result = configure(port_of(card, port), kinds, idle_octet, force);
+    int result = configure(card_port(card, port), kinds, idle_octet, force);
     pthread_mutex_unlock(&card->lock);
     return result;
 }
 
+static bool possible(const struct framing_config *config) {
+    return config->type == LINE_E1 ? config->framing == FRAMING_E1 && config->coding != CODING_B8ZS
+                                   : config->framing != FRAMING_E1 && config->coding != CODING_HDB3;
+}
+
+static bool differ(const struct framing_config *a, const struct framing_config *b) {
+    return a->framing != b->framing || a->coding != b->coding || a->crc4 != b->crc4 || a->cas != b->cas;
+}
+
+int card_frame(struct card *card, int port, enum framing framing, enum line_coding coding, bool crc4, bool cas) {
+    struct port *found = card_port(card, port);
+    if (!found)
+        return -ENODEV;
+    struct framing_config wanted = {found->framer.config.type, framing, coding, crc4, cas};
+    if (!possible(&wanted))
+        return -EINVAL;
+    pthread_mutex_lock(&card->lock);
+    if (differ(&found->framer.config, &wanted)) {
+        framer_configure(&found->framer, &wanted);
+        if (card->far_ends[port - 1])
+            framer_configure(&card->far_ends[port - 1]->port.framer, &wanted);
+    }
+    pthread_mutex_unlock(&card->lock);
+    return 0;
+}
+
 int card_run_port(struct card *card, int port, bool running) {
-    struct port *found = port_of(card, port);
+    struct port *found = card_port(card, port);
     if (!found)
         return -ENODEV;
     pthread_mutex_lock(&card->lock);
@@ -148,7 +130,7 @@ int card_run_port(struct card *card, int port, bool running) {
 }
 
 static int open_kind(struct card *card, int port, int timeslot, enum timeslot_kind kind, struct timeslot_media *media) {
-    struct port *found = port_of(card, port);
+    struct port *found = card_port(card, port);
     if (!found || !port_has(found, timeslot))
         return -ENODEV;
     pthread_mutex_lock(&card->lock);
@@ -174,7 +156,7 @@ int card_open_dchannel(struct card *card, int port, int timeslot) {
 }
 
 int card_held(struct card *card, int port, uint32_t *held) {
-    struct port *found = port_of(card, port);
+    struct port *found = card_port(card, port);
     if (!found)
         return -ENODEV;
     pthread_mutex_lock(&card->lock);
@@ -184,7 +166,7 @@ int card_held(struct card *card, int port, uint32_t *held) {
 }
 
 int card_prove_free(struct card *card, int port, int timeslot) {
-    struct port *found = port_of(card, port);
+    struct port *found = card_port(card, port);
     if (!found || !port_has(found, timeslot))
         return -ENODEV;
     pthread_mutex_lock(&card->lock);
@@ -193,8 +175,20 @@ int card_prove_free(struct card *card, int port, int timeslot) {
     return result;
 }
 
+int card_missed(struct card *card, int port, int timeslot, uint64_t *overruns, uint64_t *underruns) {
+    struct port *found = card_port(card, port);
+    if (!found || !port_has(found, timeslot))
+        return -ENODEV;
+    const struct timeslot *slot = &found->slots[timeslot];
+    pthread_mutex_lock(&card->lock);
+    *overruns = slot->counts.overruns - slot->before.overruns;
+    *underruns = slot->counts.underruns - slot->before.underruns;
+    pthread_mutex_unlock(&card->lock);
+    return 0;
+}
+
 int card_status(struct card *card, int port, struct port_status *status) {
-    struct port *found = port_of(card, port);
+    struct port *found = card_port(card, port);
     if (!found)
         return -ENODEV;
     pthread_mutex_lock(&card->lock);
@@ -222,15 +216,41 @@ static void look_at_descriptors(struct card *card) {
     } while (count == 64);
 }
 
-void card_tick(struct card *card) {
-    size_t frames = (size_t)card->tick_ms * FRAMES_PER_MS;
+/* The i-th of all ends: ports, then far ends; NULL where there is none. */
+static struct port *end_of(struct card *card, int i) {
+    if (i < card->port_count)
+        return card->ports[i];
+    struct far_end *far = card->far_ends[i - card->port_count];
+    return far ? &far->port : NULL;
+}
+
+/* What every end sends has left before any receives, and one in line loop passes it on before the others fetch. */
+static bool move_frames(struct card *card, size_t frames) {
+    int ends = 2 * card->port_count;
+    struct port *end;
     bool changed = false;
+    for (int i = 0; i < ends; i++)
+        if ((end = end_of(card, i)))
+            cable_set_clock(&end->end);
+    for (int i = 0; i < ends; i++)
+        if ((end = end_of(card, i)))
+            port_transmit(end, frames);
+    for (int looped = 1; looped >= 0; looped--)
+        for (int i = 0; i < ends; i++)
+            if ((end = end_of(card, i)) && end->end.returns_line == looped)
+                port_fetch(end);
+    for (int i = 0; i < card->port_count; i++) {
+        changed |= port_receive(card->ports[i], frames);
+        if (card->far_ends[i])
+            far_end_receive(card->far_ends[i], frames);
+    }
+    return changed;
+}
+
+void card_tick(struct card *card) {
     pthread_mutex_lock(&card->lock);
     look_at_descriptors(card);
-    for (int i = 0; i < card->port_count; i++)
-        port_transmit(card->ports[i], frames);
-    for (int i = 0; i < card->port_count; i++)
-        changed |= port_receive(card->ports[i], frames);
+    bool changed = move_frames(card, (size_t)card->tick_ms * FRAMES_PER_MS);
     pthread_mutex_unlock(&card->lock);
     if (changed)
         eventfd_write(card->news, 1);
@@ -249,6 +269,6 @@ void card_slip(struct card *card, uint64_t frames) {
     pthread_mutex_lock(&card->lock);
     for (int i = 0; i < card->port_count; i++)
         if (card->ports[i]->running)
-            card->ports[i]->slips += frames;
+            card->ports[i]->lost += frames;
     pthread_mutex_unlock(&card->lock);
 }

@@ -1,43 +1,95 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The framer: timeslots into whole frames and back, and what the received bits say about the line.
- *
- * A frame is FRAME_SPAN octets in memory: E1 timeslots 0-31 (256 bits on the line); T1 the F bit in the highest bit of
- * octet 0, timeslots 1-24 behind it (193 bits). Source: G.704 2.1, 2.3.
- */
+/* The framer: timeslots into whole frames and back, and what the received bits say about the line. */
 #ifndef DAHDI_PY_FRAMER_H
 #define DAHDI_PY_FRAMER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define FRAME_SPAN      32
-#define FRAMES_PER_MS   8
-#define TICK_FRAMES_MAX 64
-#define TIMESLOTS       32
-
-enum line_type { LINE_E1, LINE_T1 };
+#include "defects.h"
+#include "e1.h"
+#include "mux.h"
+#include "t1.h"
 
 /* Bits of DAHDI's alarm word. Source: DAHDI user.h DAHDI_ALARM_*. */
-enum alarm { ALARM_RED = 8, ALARM_NOTOPEN = 32, ALARM_LOS = 256 };
-
-/* One tick of a line, frame by frame. */
-typedef uint8_t line_signal[TICK_FRAMES_MAX][FRAME_SPAN];
-/* The same, timeslot by timeslot. */
-typedef uint8_t slot_octets[TIMESLOTS][TICK_FRAMES_MAX];
-
-struct framer {
-    enum line_type type;
-    uint64_t sent; /* frames, for the framing pattern */
-    uint32_t alarms;
+enum alarm {
+    ALARM_LOOPBACK = 2,
+    ALARM_YELLOW = 4,
+    ALARM_RED = 8,
+    ALARM_BLUE = 16,
+    ALARM_NOTOPEN = 32,
+    ALARM_LOS = 256,
+    ALARM_LFA = 512,
+    ALARM_LMFA = 1024
 };
 
-void framer_init(struct framer *framer, enum line_type type);
-/* Frame n frames (a multiple of eight); slots[0] is the framer's own. Timeslots outside the set `changed` stay on the
- * line as they were, for most are idle most of the time. */
+/* What a framer sends whatever it hears. */
+enum force { FORCE_AIS = 1, FORCE_RAI = 2, FORCE_NO_SIGNAL = 4 };
+
+/* What a line brings beside bits: whether there are pulses, and violations of the line code since the last time. */
+struct line_input {
+    bool signal;
+    uint64_t violations;
+};
+
+struct framer_tx {
+    size_t rows[MUX_GROUPS]; /* of the line that carry the timeslots of a group */
+    uint64_t frames;
+    uint64_t rai_until; /* T1: once begun, it is sent so long */
+    bool rai;
+    uint64_t spoil_fas, spoil_crc; /* frame alignment words (T1: framing bits) and CRCs still to be sent wrong */
+    struct e1_tx e1;
+    struct t1_tx t1;
+};
+
+struct framer_rx {
+    bool aligned;
+    unsigned end;             /* the bit of a row that ends a frame, all of it when nothing delays the line */
+    unsigned last_end;        /* when it was aligned last, 0 before the first time */
+    uint64_t fault_frames;    /* since LOS, LOF or AIS began */
+    struct frame_bits before; /* the last row */
+    struct los los;
+    struct ais ais;
+    union {
+        struct e1_search e1_search;
+        struct t1_search t1_search;
+    };
+    bool t1_contends; /* the search runs beside a doubted alignment */
+    struct e1_rx e1;
+    struct t1_rx t1;
+};
+
+struct framer {
+    struct framing_config config;
+    uint32_t alarms; /* from received bits alone */
+    uint32_t force;  /* set of enum force */
+    struct framer_counts counts;
+    struct framer_tx tx;
+    struct framer_rx rx;
+};
+
+void framer_init(struct framer *framer, const struct framing_config *config);
+/* Another configuration in service: counts, forced signals and spare bits stay, alignment is looked for anew. */
+void framer_configure(struct framer *framer, const struct framing_config *config);
+
+/* The next n frames. Timeslots outside the set `changed` are as they were: `slots` has the same octet for as many
+ * frames as a tick may have, and they stay on the line, for most are idle most of the time. */
 void framer_send(struct framer *framer, slot_octets slots, uint32_t changed, line_signal line, size_t n);
-/* Read n frames off the line: `alarms` follows from their bits. At least the timeslots in the set `wanted` are read,
- * all ones without a signal. */
-void framer_receive(struct framer *framer, const line_signal line, slot_octets slots, uint32_t wanted, size_t n);
+/* n frames' worth of bits came off the line, begun at any bit of a frame. At least the timeslots in the set `wanted`
+ * are read, all ones while there is no frame. */
+void framer_receive(struct framer *framer, const line_signal line, const struct line_input *input, slot_octets slots,
+                    uint32_t wanted, size_t n);
+
+/* ESF: the codeword is sent that many times, 0 for until the next order, code 0 for no more. False for another framing
+ * or what is no codeword. */
+bool framer_send_bom(struct framer *framer, uint16_t code, unsigned repeats);
+/* ESF: the codeword that is being received, 0 for none. */
+uint16_t framer_bom(const struct framer *framer);
+/* ESF: how many messages were received; *code is the last one. */
+uint64_t framer_boms(const struct framer *framer, uint16_t *code);
+/* E1: the spare bits Sa4-Sa8 sent and received, Sa4 highest of five. */
+void framer_send_spare(struct framer *framer, uint8_t spare);
+uint8_t framer_spare(const struct framer *framer);
+/* So many frame alignment words (T1: framing bits) and CRCs more go out wrong. */
+void framer_spoil(struct framer *framer, uint64_t fas, uint64_t crc);
+/* Whether there are pulses on the line it sends. */
+bool framer_has_signal(const struct framer *framer);
 
 #endif

@@ -1,28 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One port of the card: its timeslots, its framer, and the line behind its socket. */
+/* One port of the card: its timeslots, its framer, its clock and loops, and the line behind its socket. */
 #ifndef DAHDI_PY_PORT_H
 #define DAHDI_PY_PORT_H
 
+#include "cable.h"
+#include "elastic.h"
 #include "framer.h"
+#include "inband.h"
 #include "timeslot.h"
+
+enum loop {
+    LOOP_NONE,
+    LOOP_LOCAL,   /* what it sends is what it receives; the line gets it too */
+    LOOP_LINE,    /* what arrives goes back, bits untouched */
+    LOOP_PAYLOAD, /* the timeslots that arrive go back in frames of its own */
+};
 
 struct port {
     struct framer framer;
+    struct cable_end end;
     struct timeslot slots[TIMESLOTS];
-    struct port *peer; /* at the other end of the cable, or NULL */
     bool running;
-    uint32_t open;  /* timeslots with a descriptor, one bit each */
-    uint32_t stale; /* timeslots whose octets in `sending` and `out` are not those of a closed one */
+    enum loop loop;
+    uint32_t slot_loops; /* timeslots that go back as they arrive, one bit each */
+    uint32_t open;       /* timeslots with a descriptor, one bit each */
+    uint32_t stale;      /* timeslots whose octets in `sending` and `out` are not those of a closed one */
     uint32_t alarms;
-    uint64_t slips;      /* frames lost because the card was late */
+    size_t frames; /* of this tick, by its clock */
+    struct elastic store;
+    uint32_t heard;      /* timeslots read last tick: of others the store knows nothing */
+    uint64_t lost;       /* frames lost because the card was late */
     slot_octets sending; /* closed timeslots stay in it as they are */
     line_signal out;
+
+    elastic_rows back; /* what arrived last tick, to go back, behind a margin */
+    size_t back_frames;
+    struct elastic back_store;
+
+    struct inband_tx code;                /* on its way out, in place of all timeslots */
+    bool listens;                         /* T1: `payload` is kept */
+    size_t payload_frames;                /* none out of frame */
+    uint8_t payload[TICK_FRAMES_MAX][24]; /* the timeslots of this tick, frame by frame */
 };
 
-/* Totals over a port's timeslots. */
+/* A port now; counts are since the card's start, over all its timeslots. */
 struct port_status {
     uint32_t alarms;
-    uint64_t slips;
+    bool signal;     /* a level is known */
+    double level_db; /* off nominal, at its receiver */
+    bool clocked_by_line;
+    bool follows;
+    double clock_ppm, oscillator_ppm; /* of its clock now, of its own */
+    enum loop loop;
+    uint32_t slot_loops;
+    struct framer_counts line;
+    uint64_t slips; /* all of them */
+    uint64_t slips_left_out, slips_repeated;
+    uint64_t lost;
     uint64_t overruns;
     uint64_t underruns;
     uint64_t cut;
@@ -30,14 +64,20 @@ struct port_status {
     struct hdlc_counts hdlc;
 };
 
-void port_init(struct port *port, enum line_type type);
+void port_init(struct port *port, enum line_type type, uint64_t seed);
 /* What a closed timeslot sends has changed, or the line has. */
 void port_refresh(struct port *port);
 bool port_has(const struct port *port, int timeslot);
-/* n frames leave for the cable. */
-void port_transmit(struct port *port, size_t n);
-/* n frames arrive from it; true when the alarms changed. */
-bool port_receive(struct port *port, size_t n);
+/* The loop is set and every other loop of the whole port gone. */
+void port_set_loop(struct port *port, enum loop loop);
+/* These timeslots go back as they arrive, and no others. */
+void port_set_slot_loops(struct port *port, uint32_t slots);
+/* A tick of so many frames, on a clock without offset: what the port sends leaves for the cable. */
+void port_transmit(struct port *port, size_t nominal);
+/* What arrives is fetched off the cable, after every port has sent. */
+void port_fetch(struct port *port);
+/* It is received; true when the alarms changed. */
+bool port_receive(struct port *port, size_t nominal);
 /* Timeslots open in any process, one bit each; ends that were closed are cleaned away. */
 uint32_t port_held(struct port *port);
 void port_read_status(const struct port *port, struct port_status *status);

@@ -28,6 +28,7 @@ static int prepare(struct timeslot *ts, const struct timeslot_media *media) {
     ts->chunk = media->chunk;
     ts->rx_length = ts->tx_length = ts->tx_at = 0;
     ts->readable = false;
+    ts->before = ts->counts;
     return 0;
 }
 
@@ -61,6 +62,7 @@ int timeslot_open(struct timeslot *ts, int epoll, struct timeslot_media *media) 
     }
     ts->fd = ends[0];
     *ts->open_set |= ts->bit;
+    *ts->heard_set &= ~ts->bit;
     return ends[1];
 }
 
@@ -78,6 +80,8 @@ static void keep_counts(struct timeslot *ts) {
 void timeslot_close(struct timeslot *ts) {
     if (ts->fd < 0)
         return;
+    if (ts->crossing)
+        crossing_part(ts);
     if (ts->link)
         keep_counts(ts);
     close(ts->fd);
@@ -164,6 +168,8 @@ static void transmit_frames(struct timeslot *ts, uint8_t *line, size_t n) {
 void timeslot_transmit(struct timeslot *ts, uint8_t *line, size_t n) {
     if (ts->fd < 0)
         memset(line, ts->kind == TIMESLOT_DCHANNEL ? 0xFF : ts->idle_octet, n);
+    else if (ts->crossing)
+        crossing_transmit(ts, line, n);
     else if (ts->link)
         transmit_frames(ts, line, n);
     else
@@ -203,7 +209,9 @@ static void receive_frames(struct timeslot *ts, const uint8_t *line, size_t n) {
 void timeslot_receive(struct timeslot *ts, const uint8_t *line, size_t n) {
     if (ts->fd < 0)
         return;
-    if (ts->link)
+    if (ts->crossing)
+        crossing_receive(ts, line, n);
+    else if (ts->link)
         receive_frames(ts, line, n);
     else
         receive_octets(ts, line, n);

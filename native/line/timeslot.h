@@ -7,6 +7,7 @@
 #ifndef DAHDI_PY_TIMESLOT_H
 #define DAHDI_PY_TIMESLOT_H
 
+#include "crossconnect.h"
 #include "hdlc.h"
 
 #include <stdbool.h>
@@ -32,18 +33,21 @@ struct hdlc_link {
 };
 
 struct timeslot {
-    int fd;             /* our end, -1 while closed */
-    uint32_t *open_set; /* of its port: one bit for each open timeslot */
-    uint32_t bit;       /* in it */
+    int fd;              /* our end, -1 while closed */
+    uint32_t *open_set;  /* of its port: one bit for each open timeslot */
+    uint32_t *heard_set; /* of its port: what its store holds of these came while they were open */
+    uint32_t bit;        /* in both */
     enum timeslot_kind kind;
     uint8_t idle_octet; /* sent while closed */
     uint8_t fill_octet; /* sent while open and nothing is written */
     bool readable;      /* the client may have written since the last EAGAIN */
     struct hdlc_link *link;
+    struct crossing *crossing; /* while it is joined with another */
     uint8_t *rx_block, *tx_block;
     size_t chunk, rx_length, tx_length, tx_at;
     struct timeslot_counts counts;
-    struct hdlc_counts hdlc; /* of links since closed */
+    struct timeslot_counts before; /* counts when it was opened last */
+    struct hdlc_counts hdlc;       /* of links since closed */
     uint64_t hdlc_sent;
 };
 

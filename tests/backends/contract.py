@@ -21,17 +21,20 @@ only some backends can do is asked by `rig.supports`:
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
 import pytest
 
-from dahdi_py.backends.base import Backend, LineConfig, Media
-from dahdi_py.core.terms import Coding, Framing, LineType, Mode, Timeslot
+from dahdi_py.backends.base import Backend, LineConfig, Media, OnOpened
+from dahdi_py.core.terms import Alarms, Coding, Framing, LineType, Mode, Timeslot
 from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
 from tests.backends.traffic import (
+    CHUNK,
+    PATIENCE_S,
     exchange,
     fill,
     held_elsewhere,
@@ -88,8 +91,8 @@ def need(rig: Rig, what: str) -> None:
 
 @contextmanager
 def opened(rig: Rig, *timeslots: int, **media: object) -> Iterator[list[tuple[int, int]]]:
-    """Both ends of these B-channels, closed afterwards."""
-    wanted = media_of(rig, **media)
+    """Both ends of these B-channels, closed afterwards; seconds deep, so that a pause of ours loses nothing."""
+    wanted = media_of(rig, **{"chunk": CHUNK, "depth": 32, **media})
     fds: list[tuple[int, int]] = []
     try:
         for timeslot in timeslots:
@@ -114,6 +117,15 @@ def dchannels(rig: Rig) -> Iterator[tuple[int, int]]:
     finally:
         os.close(a)
         os.close(b)
+
+
+def seek(sender: int, receiver: int, block: bytes) -> None:
+    """What goes into one descriptor comes out of the other, among what else there is."""
+    deadline = time.monotonic() + PATIENCE_S
+    while block not in (found := next_block(receiver)) and block[:40] not in found:
+        assert time.monotonic() < deadline, "it did not arrive"
+        with suppress(BlockingIOError):
+            os.write(sender, block)
 
 
 def await_status(rig: Rig, good: Callable[[], bool]) -> None:
@@ -196,6 +208,21 @@ class BackendContract:
                     rig.backend.maintenance(rig.ports[0], mode)
                 assert (caught.value.span, bool(caught.value.operation)) == (rig.ports[0], True)
 
+    @pytest.mark.parametrize(("mode", "looped"), [("local", 0), ("line", 1), ("payload", 1)])
+    def test_a_loop_brings_back_what_went_in_until_it_is_ended(self, rig: Rig, mode: str, looped: int) -> None:
+        if f"{mode}_loop" not in rig.backend.capabilities():
+            with pytest.raises(Unsupported):
+                rig.backend.maintenance(rig.ports[0], mode)
+            return
+        with opened(rig, 1) as [pair]:
+            rig.backend.maintenance(rig.ports[0], mode)
+            await_status(rig, lambda: bool(rig.backend.status(rig.ports[0]).alarms & Alarms.LOOPBACK))
+            await_status(rig, lambda: not rig.backend.status(rig.ports[looped]).alarms & Alarms.RED)
+            seek(pair[looped], pair[looped], MARK)
+            rig.backend.maintenance(rig.ports[0], None)
+            await_status(rig, lambda: all(free(rig, port) for port in rig.ports))
+            seek(pair[0], pair[1], b"\x3c" * 160)
+
     def test_descriptors_are_non_blocking_and_close_on_exec(self, rig: Rig) -> None:
         with opened(rig, 1) as [pair], dchannels(rig) as frames:
             for fd in (*pair, *frames):
@@ -222,7 +249,7 @@ class BackendContract:
         os.close(fd)
 
     def test_overrun_keeps_the_oldest_blocks(self, rig: Rig) -> None:
-        with opened(rig, 1) as [(a, b)]:
+        with opened(rig, 1, chunk=160, depth=8) as [(a, b)]:
             quiet = bytes([rig.kind.default_law.idle_octet]) * 160
             for _ in range(20):  # what queues up at b first
                 send_block(a, quiet)
@@ -272,16 +299,66 @@ class BackendContract:
         with opened(rig, 1) as pairs:
             exchange(pairs, 0.2)
 
+    def test_many_openings_and_proofs_are_under_way_at_once(self, rig: Rig) -> None:
+        port, slots = rig.ports[0], usual_line(rig.kind).bchannels
+        fds: dict[int, int] = {}
+        refused: list[HardwareError | None] = []
+
+        def opened(timeslot: int) -> OnOpened:
+            def told(fd: int, media: Media | None, error: HardwareError | None) -> None:
+                if error is None:
+                    fds[timeslot] = fd
+                refused.append(error)
+
+            return told
+
+        for timeslot in (*slots, Timeslot(99), slots[0]):
+            rig.backend.begin_open(port, timeslot, media_of(rig), opened(timeslot))
+        rig.backend.settle()
+        assert sorted(fds) == sorted(slots)
+        missing, busy = (error for error in refused if error)  # in the order they were asked for, on either backend
+        assert (isinstance(missing, DeviceBusy), isinstance(busy, DeviceBusy)) == (False, True)
+
+        proved: list[HardwareError | None] = []
+        os.close(fds[slots[1]])
+        for timeslot in slots[:2]:
+            rig.backend.begin_proof(port, timeslot, proved.append)
+        answers = rig.backend.answers_fd()
+        while len(proved) < 2:
+            assert answers is not None
+            wait_readable(answers)
+            rig.backend.answers()
+        assert sorted(type(error).__name__ for error in proved) == ["DeviceBusy", "NoneType"]
+        fds.pop(slots[1])
+        for fd in fds.values():
+            os.close(fd)
+
     def test_a_channel_can_be_opened_again_at_once(self, rig: Rig) -> None:
         for _ in range(50):
             with opened(rig, 1):
                 pass
 
+    def test_the_next_to_open_a_timeslot_gets_nothing_of_the_last(self, rig: Rig) -> None:
+        for _ in range(10):
+            with opened(rig, 1, chunk=80, depth=4) as [pair]:
+                for fd in pair:
+                    fill(fd, MARK[:80])
+                for fd in pair:  # it is on the line both ways, and waits to be read and to be sent
+                    while MARK[0] not in next_block(fd):
+                        pass
+                    fill(fd, MARK[:80])
+            with opened(rig, 1, chunk=160, depth=8) as [pair]:
+                for fd in pair * 12:
+                    block = next_block(fd)
+                    assert len(block) == 160
+                    assert MARK[0] not in block
+
     def test_channels_outlive_the_backend_that_opened_them(self, rig: Rig) -> None:
         another = rig.another()
-        a, _ = another.open_timeslot(rig.ports[0], Timeslot(1), media_of(rig))
+        deep = media_of(rig, chunk=CHUNK, depth=32)
+        a, _ = another.open_timeslot(rig.ports[0], Timeslot(1), deep)
         another.close()
-        b, _ = rig.backend.open_timeslot(rig.ports[1], Timeslot(1), media_of(rig))
+        b, _ = rig.backend.open_timeslot(rig.ports[1], Timeslot(1), deep)
         exchange([(a, b)], 0.2)
         os.close(a)
         os.close(b)

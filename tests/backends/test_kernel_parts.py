@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dahdi_py.backends import kernel_configure, kernel_line
-from dahdi_py.backends.base import LineConfig, Media
+from dahdi_py.backends import kernel_configure, kernel_line, kernel_snapshot
+from dahdi_py.backends.base import Counters, LineConfig, Media
 from dahdi_py.backends.kernel_channel import settled
 from dahdi_py.backends.kernel_gain import gain_table, linear
 from dahdi_py.backends.kernel_lock import lock_span
+from dahdi_py.backends.kernel_sysfs import FoundSpan
 from dahdi_py.core.terms import Coding, Framing, Law, LineType, Mode
 from dahdi_py.errors import DeviceBusy, DevicePermission
 from dahdi_py.ffi.dahdi import Line, SpanStat
@@ -30,6 +31,28 @@ BLANK = SpanStat(
     location="", manufacturer="", device_type="",
 )
 # fmt: on
+
+
+def found(driver: str) -> FoundSpan:
+    return FoundSpan(
+        device="d", local=1, number=1, name="s", description="s", kind="E1", driver=driver, hardware_id="",
+        location="", registered="", base=1, channels=31,
+    )  # fmt: skip
+
+
+def test_what_drivers_count_is_told_and_what_they_cannot_is_none_or_an_estimate() -> None:
+    counted = replace(BLANK, bpv=-1, crc4=7, ebit=2, fas=0, fe=5, cv=9, be=-1, errored_seconds=4, irq_misses=1)
+    told = kernel_snapshot.status("1", found("wcte12xp"), counted)
+    assert told.counters == Counters(
+        bpv=None, cv=9, crc=7, ebit=2, fas=5, be=None, slips=None, errored_seconds=4, irq_misses=1
+    )
+    assert told.estimated == {"defects"}
+    low = kernel_snapshot.status("1", found("wct4xxp"), counted)
+    assert low.counters == told.counters
+    assert {"crc", "cv", "ebit", "defects"} <= low.estimated
+    assert "errored_seconds" not in low.estimated
+    assert kernel_snapshot.status("1", found("wct1xxp"), BLANK).counters == Counters()
+    assert kernel_snapshot.status("1", found("wcte12xp"), replace(counted, fas=-1, fe=-1)).counters.fas is None
 
 
 def stat(line: Line) -> SpanStat:
@@ -127,6 +150,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from dahdi_py.backends.kernel_lock import lock_span
+from dahdi_py.backends.kernel_sysfs import FoundSpan
 lock_span(sys.argv[1], "1", Path(sys.argv[2]))
 print("held", flush=True)
 sys.stdin.read()

@@ -57,7 +57,7 @@ def test_assigned_spans_come_in_order_of_number_then_the_others(sysfs: Path) -> 
     assert {span.driver for span in spans} == {"wct4xxp"}
     assert [kernel_snapshot.port_of(span) for span in spans] == [
         "1", "2", "@PCI Bus 03 Slot 01:3", "@PCI Bus 03 Slot 01:4"]  # fmt: skip
-    assert kernel_snapshot.capabilities(spans) == {"dynamic", "local_loop", "line_loop", "payload_loop"}
+    assert kernel_snapshot.capabilities(spans) == {"dynamic", "bridge", "local_loop", "line_loop", "payload_loop"}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,20 @@ def test_dynamic_spans_whose_long_names_the_kernel_cut_alike_are_not_mixed_up(tm
         (span / f"span-{number}" / "desc").write_text("Dynamic 'eth' span at 'eth0/02:00:00:00")
     with pytest.raises(HardwareError, match="2 dynamic spans are called DYN/eth/eth0/02:00:"):
         kernel_ports.find("eth/eth0/02:00:00:00:00:01/0", tmp_path)
+
+
+def test_long_names_that_the_kernel_left_whole_are_told_apart(tmp_path: Path) -> None:
+    for number in (1, 2):
+        address = f"eth0/02:00:00:00:00:0{number}/0"
+        name = f"DYN/eth/{address}"
+        span = device(tmp_path, f"dynamic:eth:{number}", "1:DYNAMIC\n", hardware_id=name, file="dahdi_spantype")
+        assigned(tmp_path, span, 1, number, name, 1)
+        (span / f"span-{number}" / "desc").write_text(f"Dynamic 'eth' span at '{address}'\n")
+    found = kernel_ports.find("eth/eth0/02:00:00:00:00:02/0", tmp_path)
+    assert found.number == 2
+    # What an ioctl has room for of these two.
+    assert found.is_called("DYN/eth/eth0/02:00:", "Dynamic 'eth' span at 'eth0/02:00:00:00")
+    assert not found.is_called("DYN/eth/eth1/02:00:", found.description)
 
 
 def test_without_the_module_there_are_no_spans(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dahdi_py.backends.sim import SimBackend
 from dahdi_py.core.terms import Alarms, Law, LineType, Mode, Timeslot
 from dahdi_py.errors import DeviceGone, Unsupported
 from tests.backends.contract import BackendContract, usual_line
+from tests.backends.contract_bridge import BridgeContract
 from tests.backends.traffic import wait_readable
 from tests.simcard.process import CardProcess
 
@@ -64,7 +65,7 @@ def rig(request: pytest.FixtureRequest, run_dir: Path) -> Iterator[SimRig]:
     made.close()
 
 
-class TestSim(BackendContract):
+class TestSim(BackendContract, BridgeContract):
     """The contract on the simulated card."""
 
 

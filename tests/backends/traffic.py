@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 PATIENCE_S = 20.0
+CHUNK = 500
+"""Octets of a block where nothing says otherwise: 32 of them are two seconds."""
 
 
 class Direction:
@@ -40,7 +42,7 @@ class Direction:
         return len(self.received) >= len(self.octets) and self.octets in self.received
 
 
-def exchange(pairs: Iterable[tuple[int, int]], seconds: float = 0.5, chunk: int = 160) -> None:
+def exchange(pairs: Iterable[tuple[int, int]], seconds: float = 0.5, chunk: int = CHUNK) -> None:
     """Random octets for that long cross every pair both ways and arrive complete, in order and unchanged."""
     source = random.Random(1)
     length = int(seconds * 8000) // chunk * chunk

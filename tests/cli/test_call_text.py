@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from dahdi_py.cli.call_text import call_page, call_table, cause_words, record_page, record_table, stage
 from dahdi_py.wire.messages.common import Cause, Owner, Party
@@ -96,10 +97,12 @@ def test_stages_are_told_once_and_in_words() -> None:
         for each in (
             event("call.attempt", attempt=1), event("call.proceeding"), event("call.media"),
             event("call.alerting", in_band=True), event("call.attempt", attempt=2), event("call.moved"),
-            event("call.answered"), event("call.hangup", cause=16),
+            msgspec.structs.replace(event("call.moved"), timeslot=0), event("call.answered"),
+            event("call.hangup", cause=16),
         )
     ]  # fmt: skip
     assert told == [
         "", "proceeding", "", "ringing (tones or announcement in the channel)", "attempt 2 on span e1-2, timeslot 5",
-        "channel is span e1-2, timeslot 5", "answered", "the far end hangs up",
+        "channel is span e1-2, timeslot 5", "glare: the far end took the channel, and has yet to name another",
+        "answered", "the far end hangs up",
     ]  # fmt: skip

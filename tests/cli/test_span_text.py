@@ -4,7 +4,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from dahdi_py.cli.span_text import channel_map, span_page, span_table
+from dahdi_py.cli.span_text import channel_map, hold_sentence, span_page, span_table
+from dahdi_py.cli.times import NS
 from dahdi_py.wire.messages.alarms import Alarm
 from tests.cli.samples import HOUR_NS, NOW_NS, span
 
@@ -58,6 +59,16 @@ def test_a_page_tells_line_dchannel_channels_and_map() -> None:
     assert "Channels: 0 in use, 30 usable, 30 in all; groups: e1-2." in text
     assert "Driver sim keeps no error counters." in text
     assert "Check next" not in text
+
+
+def test_a_span_that_is_held_down_is_named_below_the_table() -> None:
+    held = span(2, name="te4-2", held_until_ns=NOW_NS + 40 * NS, returns=4)
+    sentence = "span 2 (te4-2) came and went 4 times: last choice for outgoing calls for 00:00:40 (spans up --now)"
+    assert lines_of(span_table([span(1), held], NOW_NS))[-1] == sentence
+    assert hold_sentence(held, NOW_NS) == sentence
+    over = span(2, name="te4-2", held_until_ns=NOW_NS - NS, returns=4)
+    assert "came and went" not in span_table([over], NOW_NS)
+    assert hold_sentence(over, NOW_NS) == "span 2 (te4-2) is not held down"
 
 
 def test_a_page_of_a_span_in_alarm_says_what_to_check_next() -> None:

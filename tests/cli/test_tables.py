@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import click
 
-from dahdi_py.cli.alarms import alarm_table
+from dahdi_py.cli.alarm_text import alarm_page, change_line, history_table
 from dahdi_py.cli.channels import channel_page, channel_table
 from dahdi_py.cli.glance import verdict
 from dahdi_py.cli.groups import group_table
@@ -71,12 +71,29 @@ def test_a_channel_in_full_names_its_holder() -> None:
 def test_groups_show_what_is_free_and_who_serves() -> None:
     found = [
         Group(name="out", spans=["a", "b"], hunt="ascending", used=3, usable=46, total=46, serving=2),
-        Group(name="full", spans=["c"], hunt="", used=30, usable=30, total=30, serving=0),
+        Group(
+            name="full",
+            spans=["c"],
+            hunt="",
+            used=30,
+            usable=30,
+            total=30,
+            serving=0,
+            overflow="out",
+            reserve_last=2,
+            leases=3,
+            max_channels=5,
+            calls_per_minute=60,
+            administrative="locked",
+            who="root (uid 0)",
+            why="works",
+        ),
     ]
     assert lines_of(group_table(found)) == [
-        "GROUP  SPANS  HUNT       CH use/ok/tot  FREE  CORES",
-        "out    a,b    ascending        3/46/46    43      2",
-        "full   c      own end         30/30/30     0      0",
+        "GROUP  SPANS  HUNT       CH use/ok/tot  FREE  CORES  ADMIN     NOTE",
+        "out    a,b    ascending        3/46/46    43      2  unlocked  -",
+        "full   c      own end         30/30/30     0      0  locked    by root (uid 0): works; overflows to out; "
+        "the last 2 reserved; 3 of at most 5 leases; at most 60 calls a minute",
     ]
 
 
@@ -93,22 +110,69 @@ def test_hosts_show_why_they_are_down_and_that_newer_code_is_installed() -> None
     lines = lines_of(host_table(found, NOW_NS))
     assert lines[0].split() == ["HOST", "STATE", "PID", "VERSION", "SPANS", "CALLS", "LEASES", "RESTARTS", "UP", "NOTE"]
     assert lines[1].split()[-2:] == ["00:01:00", "-"]
-    assert lines[2].endswith("0.2.0 is installed: drain and restart it")
+    assert lines[2].endswith("0.2.0 is installed: drain it, then restart it")
     assert lines[3].split()[1:3] == ["down", "-"]
     assert lines[3].endswith("exit code 1")
 
 
-def test_alarms_say_what_to_check() -> None:
-    raised = [Alarm(kind="span", subject="e1-1", words=["RED", "LOS"], severity="critical",
-                    text="check the cable", since_ns=NOW_NS - 5 * NS)]  # fmt: skip
-    assert lines_of(alarm_table(raised, NOW_NS)) == [
-        "SEVERITY  WHAT       ALARM         FOR  WHAT TO CHECK",
-        "critical  span e1-1  RED/LOS  00:00:05  check the cable",
+def alarm(number: int, **changes: object) -> Alarm:
+    values: dict[str, object] = {
+        "kind": "span", "subject": "e1-1", "words": ["RED", "LOS"], "severity": "critical", "since_ns": NOW_NS - 5 * NS,
+        "text": "Span 1 (e1-1) receives no signal: check the cable.", "id": number, "cause": "the cable is out",
+        "impact": "group out has 0 of 30 channels left",
+    }  # fmt: skip
+    return Alarm(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_alarms_say_what_to_check_and_what_follows_from_them() -> None:
+    raised = [
+        alarm(7),
+        alarm(8, kind="dchannel", words=["DOWN"], hidden_by=7),
+        *(alarm(n, kind="channel", subject=f"e1-1:{n}", words=["QUARANTINE"], hidden_by=7) for n in range(10, 17)),
+        alarm(9, kind="host", subject="a", words=["DOWN"], severity="major", text="Line host a is down.", cause="",
+              impact="", acknowledged=True, acknowledged_by="ann", note="ticket 12"),
+    ]  # fmt: skip
+    assert lines_of(alarm_page(raised, NOW_NS))[:18] == [
+        "CRITICAL  span e1-1 RED/LOS  for 00:00:05  [7]",
+        "  Span 1 (e1-1) receives no signal: check the cable.",
+        "  Probably: the cable is out.",
+        "  Left: group out has 0 of 30 channels left.",
+        *(f"  - channel e1-1:{n} QUARANTINE  [{n}]" for n in range(10, 15)),
+        "  - and 2 more of channel",
+        "  - dchannel e1-1 DOWN  [8]",
+        "",
+        "MAJOR  host a DOWN  for 00:00:05  [9]",
+        "  Line host a is down.",
+        "  Seen by ann at -: ticket 12",
+        "",
+        "1 not seen yet: dahdi-py alarms ack ID --note TEXT",
     ]
+    assert lines_of(alarm_page(raised[-1:], NOW_NS))[-1] == "All of them have been seen."
+
+
+def test_an_alarm_that_clears_or_flaps_is_marked() -> None:
+    page = alarm_page([alarm(7, state="clearing", flapping=True, flaps=9)], NOW_NS)
+    assert "[7]  clearing, flapping: 9 times" in click.unstyle(page)
+
+
+def test_the_past_is_a_line_an_alarm() -> None:
+    past = [alarm(8, circuit="DE/1"), alarm(7, cleared_ns=NOW_NS - 3 * NS, acknowledged=True, acknowledged_by="ann")]
+    lines = lines_of(history_table(past, NOW_NS))
+    assert lines[0].split() == ["ID", "SEVERITY", "WHAT", "ALARM", "RAISED", "LASTED", "CIRCUIT", "SEEN", "BY"]
+    assert lines[1].split()[-3:] == ["00:00:05+", "DE/1", "-"]
+    assert lines[2].split()[-3:] == ["00:00:02", "-", "ann"]
+    assert history_table([], NOW_NS) == "no alarm on record"
+
+
+def test_a_change_is_one_line() -> None:
+    line = change_line("raised", alarm(8, hidden_by=7), NOW_NS)
+    assert line.endswith("[8] span e1-1 RED/LOS (follows from 7)  Span 1 (e1-1) receives no signal: check the cable.")
+    assert change_line("cleared", alarm(8), NOW_NS).endswith("[8] span e1-1 RED/LOS")
+    assert "seen by ann" in change_line("changed", alarm(8, acknowledged=True, acknowledged_by="ann"), NOW_NS)
 
 
 def test_nothing_wrong_or_nothing_there_is_said() -> None:
-    assert lines_of(alarm_table([], NOW_NS)) == ["no alarms"]
+    assert lines_of(alarm_page([], NOW_NS)) == ["no alarms"]
     assert lines_of(channel_table([])) == ["no channels"]
     assert lines_of(group_table([])) == ["no group is configured"]
     assert lines_of(host_table([], NOW_NS)) == ["no line host is configured"]

@@ -21,7 +21,9 @@ from dahdi_py.wire.messages.events import Event, MonitorReply, MonitorRequest
 from dahdi_py.wire.server import Limits, Peer, Request, Server
 from tests.wire.waiting import PATIENCE_S
 
-PUBLIC = [one for one in idl.interfaces() if one.methods and one.name.rpartition(".")[2] not in ("Host", "Card")]
+_NO_CORES = ("Host", "Card", "Sim")
+"""Between the service's own processes, or for who practises on a simulated line: the clients have none of them."""
+PUBLIC = [one for one in idl.interfaces() if one.methods and one.name.rpartition(".")[2] not in _NO_CORES]
 
 
 def sample(kind: types.Type) -> Any:

@@ -148,6 +148,7 @@ def test_what_has_ended_is_not_reclaimed(desk: Desk) -> None:
             ended = await client.claim("ended")
             desk.publish("call.ended", call="ended", token=ended.token)
             await told
+            await client.hand_over((await client.claim("given away")).token)
             kept = await client.claim("kept")
             desk.asked.clear()
         with desk.open():

@@ -2,6 +2,7 @@
 """The client that waits: channels in hand, streams, a daemon that comes back."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dahdi_py.client import Client
+from dahdi_py.client import Client, CursorRequest
 from dahdi_py.errors import NoChannel, Unreachable
-from dahdi_py.wire.messages.channels import AllocateReply, OpenReply
+from dahdi_py.wire.messages.channels import AllocateReply, OpenReply, ReclaimRequest
 from dahdi_py.wire.messages.common import Media
 from dahdi_py.wire.server import Request
 from tests.client.desk import Desk, a_pair
@@ -124,6 +125,65 @@ def test_after_a_lost_daemon_the_next_call_connects_anew(run_dir: Path) -> None:
         with desk.open():
             assert client.reclaim("a/1/7").timeslot == 1
             client.close()
+
+
+def test_what_is_owned_is_reclaimed_before_the_next_call(run_dir: Path) -> None:
+    desk = Desk(run_dir / "control.sock")
+    with closing(desk):
+        with desk.open():
+            tokens = iter(("a/1/1", "a/1/2"))
+            desk.answers["Channels.Allocate"] = lambda request, parameters: request.reply(
+                AllocateReply(token=next(tokens), span="east", timeslot=5)
+            )
+            client = Client(desk.path, label="core")
+            channel = client.allocate(group="all", open=False)
+            given_back = client.allocate(group="all", open=False)
+            given_back.release()
+        desk.asked.clear()
+        with desk.open():
+            with pytest.raises(Unreachable, match="ended"):
+                client.status()
+            client.status()
+            client.close()
+        assert desk.methods() == ["Channels.Reclaim", "Daemon.Status"]
+        assert desk.asked[0][2] == ReclaimRequest(token=channel.token, label="core")
+
+
+def test_streams_go_on_over_a_restart_and_reclaim_what_is_owned(run_dir: Path) -> None:
+    desk = Desk(run_dir / "control.sock")
+    with closing(desk):
+        with desk.open():
+            client = Client(desk.path)
+            client.allocate(group="all", open=False)
+            events, offers = client.events(), client.serve()
+            desk.publish("call.ended", call="1")
+            assert next(events).call == "1"
+        desk.asked.clear()
+        with desk.open():
+            threading.Timer(0.3, lambda: desk.publish("call.ended", call="2")).start()
+            assert next(events).call == "2"
+            taken = threading.Thread(target=lambda: next(offers, None), daemon=True)
+            taken.start()
+            wait_for(lambda: "Calls.Serve" in desk.methods())
+            assert "Channels.Reclaim" in desk.methods()
+            monitors = [request for _, name, request in desk.asked if name == "Events.Monitor"]
+            assert monitors[0].after == CursorRequest(epoch=1, n=1)
+            events.close()
+            offers.close()
+            client.close()
+        taken.join(10)
+
+
+def test_streams_of_a_client_that_does_not_resume_end_with_the_daemon(run_dir: Path) -> None:
+    desk = Desk(run_dir / "control.sock")
+    with closing(desk):
+        with desk.open():
+            client = Client(desk.path, resume=False)
+            events, offers = client.events(), client.serve()
+        for stream in (events, offers):
+            with pytest.raises(Unreachable):
+                next(stream)
+        client.close()
 
 
 def test_nothing_stays_open(desk: Desk) -> None:

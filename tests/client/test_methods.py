@@ -13,7 +13,10 @@ import pytest
 
 from dahdi_py.client import AsyncClient, BearerRequest, Client, CursorRequest, MediaRequest, PartyRequest
 from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.messages import channels, groups, hosts, spans
 from dahdi_py.wire.messages.alarms import INTERFACE as ALARMS
+from dahdi_py.wire.messages.alarms import AcknowledgeRequest, ClearRequest
+from dahdi_py.wire.messages.alarms import HistoryRequest as AlarmHistoryRequest
 from dahdi_py.wire.messages.calls import (
     CallName,
     ClaimRequest,
@@ -27,11 +30,13 @@ from dahdi_py.wire.messages.calls import (
     StepRequest,
 )
 from dahdi_py.wire.messages.channels import AllocateRequest, ListRequest, OpenRequest, ReclaimRequest, ReleaseRequest
-from dahdi_py.wire.messages.daemon import StopRequest
+from dahdi_py.wire.messages.daemon import AuditRequest, StopRequest
 from dahdi_py.wire.messages.events import MonitorRequest
 from dahdi_py.wire.messages.groups import GroupName
 from dahdi_py.wire.messages.hosts import DrainRequest
+from dahdi_py.wire.messages.performance import PerformanceRequest
 from dahdi_py.wire.messages.spans import SpanName
+from scripts import write_blocking_client
 from tests.client.desk import PUBLIC, Desk
 
 _MEDIA = MediaRequest(mode="data")
@@ -43,10 +48,53 @@ _CALLS: list[tuple[Callable[[Any], Any], str, msgspec.Struct]] = [
     (lambda c: c.stop_daemon(service=True), "Daemon.Stop", StopRequest(service=True)),
     (lambda c: c.spans(), "Spans.List", Empty()),
     (lambda c: c.span("east"), "Spans.Get", SpanName(span="east")),
+    (
+        lambda c: c.performance("east", intervals=4, norm="G.826"),
+        "Spans.Performance",
+        PerformanceRequest(span="east", intervals=4, norm="G.826"),
+    ),
+    (lambda c: c.clock(), "Spans.Clock", Empty()),
     (lambda c: c.groups(), "Groups.List", Empty()),
     (lambda c: c.group("all"), "Groups.Get", GroupName(group="all")),
     (lambda c: c.alarms(), "Alarms.List", Empty()),
     (lambda c: c.hosts(), "Hosts.List", Empty()),
+    (
+        lambda c: c.alarm_history(limit=5, span="1", kind="span"),
+        "Alarms.History",
+        AlarmHistoryRequest(limit=5, span="1", kind="span"),
+    ),
+    (
+        lambda c: c.acknowledge_alarm(7, "ticket", on=False),
+        "Alarms.Acknowledge",
+        AcknowledgeRequest(id=7, note="ticket", on=False),
+    ),
+    (lambda c: c.lift_hold_down("east"), "Spans.LiftHoldDown", spans.LiftRequest(span="east")),
+    (lambda c: c.clear_alarm("emergency", "c"), "Alarms.Clear", ClearRequest(kind="emergency", subject="c")),
+    (
+        lambda c: c.audit(limit=5, uid=3, action="allocate", refused=True),
+        "Daemon.Audit",
+        AuditRequest(limit=5, uid=3, action="allocate", refused=True),
+    ),
+    (
+        lambda c: c.administer_channel("east", 5, "locked", "cable work", force=True),
+        "Channels.Administer",
+        channels.AdministerRequest(span="east", timeslot=5, state="locked", reason="cable work", force=True),
+    ),
+    (
+        lambda c: c.administer_span("east", "unlocked"),
+        "Spans.Administer",
+        spans.AdministerRequest(span="east", state="unlocked"),
+    ),
+    (
+        lambda c: c.administer_group("g", "shutting_down", "move"),
+        "Groups.Administer",
+        groups.AdministerRequest(group="g", state="shutting_down", reason="move"),
+    ),
+    (
+        lambda c: c.administer_host("a", "locked", "upgrade"),
+        "Hosts.Administer",
+        hosts.AdministerRequest(host="a", state="locked", reason="upgrade"),
+    ),
     (lambda c: c.drain("a", on=False), "Hosts.Drain", DrainRequest(host="a", on=False)),
     (lambda c: c.channels("1"), "Channels.List", ListRequest(span="1")),
     (
@@ -56,6 +104,21 @@ _CALLS: list[tuple[Callable[[Any], Any], str, msgspec.Struct]] = [
     ),
     (lambda c: c.allocate(group="g", label="own"), "Channels.Allocate", AllocateRequest(group="g", label="own")),
     (lambda c: c.open("t", media=_MEDIA), "Channels.Open", OpenRequest(token="t", media=_MEDIA)),
+    (
+        lambda c: c.allocate(group="g", exclude=["1"], detach_s=60),
+        "Channels.Allocate",
+        AllocateRequest(group="g", exclude=["1"], detach_s=60, label="core"),
+    ),
+    (
+        lambda c: c.allocate_span("1", open=False, detach_s=60),
+        "Channels.AllocateSpan",
+        channels.AllocateSpanRequest(span="1", open=False, detach_s=60, label="core"),
+    ),
+    (lambda c: c.renew("t", 30), "Channels.Renew", channels.RenewRequest(token="t", detach_s=30)),
+    (lambda c: c.hand_over("t"), "Channels.HandOver", channels.HandOverRequest(token="t", within_s=10)),
+    (lambda c: c.bridge("t", "u"), "Channels.Bridge", channels.BridgeRequest(a="t", b="u")),
+    (lambda c: c.unbridge("t", "u"), "Channels.Bridge", channels.BridgeRequest(a="t", b="u", on=False)),
+    (lambda c: c.counters("t"), "Channels.Counters", channels.CountersRequest(token="t")),
     (lambda c: c.release("t", 17), "Channels.Release", ReleaseRequest(token="t", cause=17)),
     (lambda c: c.reclaim("t"), "Channels.Reclaim", ReclaimRequest(token="t", label="core")),
     (lambda c: c.calls(), "Calls.List", Empty()),
@@ -80,6 +143,8 @@ _CALLS: list[tuple[Callable[[Any], Any], str, msgspec.Struct]] = [
             label="own",
             answer_timeout_s=30,
             detach_s=60,
+            exclude=["1"],
+            preempt=True,
         ),
         "Calls.Place",
         PlaceRequest(
@@ -96,6 +161,8 @@ _CALLS: list[tuple[Callable[[Any], Any], str, msgspec.Struct]] = [
             label="own",
             answer_timeout_s=30,
             detach_s=60,
+            exclude=["1"],
+            preempt=True,
         ),
     ),
     (lambda c: c.claim("c"), "Calls.Claim", ClaimRequest(call="c", label="core")),
@@ -115,14 +182,14 @@ _CALLS: list[tuple[Callable[[Any], Any], str, msgspec.Struct]] = [
 ]
 _STREAMS: list[tuple[Callable[[Any], Any], str, msgspec.Struct]] = [
     (
-        lambda c: c.events(kinds=["call."], span="1", call="c", after=CursorRequest(epoch=1, n=0)),
+        lambda c: c.events(kinds=["call."], span="1", call="c", group="g", after=CursorRequest(epoch=1, n=0)),
         "Events.Monitor",
-        MonitorRequest(kinds=["call."], span="1", call="c", after=CursorRequest(epoch=1, n=0)),
+        MonitorRequest(kinds=["call."], span="1", call="c", group="g", after=CursorRequest(epoch=1, n=0)),
     ),
     (
-        lambda c: c.serve(groups=["g"], numbers=["2XXX"], priority=1),
+        lambda c: c.serve(groups=["g"], numbers=["2XXX"], priority=1, sharing="fork"),
         "Calls.Serve",
-        ServeRequest(groups=["g"], numbers=["2XXX"], priority=1, label="core"),
+        ServeRequest(groups=["g"], numbers=["2XXX"], priority=1, label="core", sharing="fork"),
     ),
 ]
 
@@ -176,6 +243,13 @@ def test_both_clients_ask_for_the_same_streams(desk: Desk) -> None:
     desk.asked.clear()
     asyncio.run(begin_all())
     assert [(name, request) for _, name, request in desk.asked] == expected
+
+
+def test_the_blocking_client_is_what_the_asyncio_client_makes_of_it() -> None:
+    for part in write_blocking_client.PARTS:
+        source = (write_blocking_client.CLIENT / f"aio_{part}.py").read_text()
+        written = (write_blocking_client.CLIENT / f"blocking_{part}.py").read_text()
+        assert write_blocking_client.blocking(source) == written, "run make idl"
 
 
 def test_the_clients_have_the_same_methods_with_the_same_arguments() -> None:

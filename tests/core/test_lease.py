@@ -49,6 +49,18 @@ def test_a_void_token_is_stale_while_its_channel_is_still_busy() -> None:
     assert channels[0].free
 
 
+def test_a_parked_lease_keeps_its_token_and_takes_no_channel() -> None:
+    leases, channels = table()
+    lease = leases.reserve(channels[0], "me", call="c1")
+    nowhere = Channel(SpanChannels("a"), Timeslot(0))
+    assert leases.park(lease, nowhere) is channels[0]
+    assert channels[0].free
+    assert leases.find(lease.token).channel is nowhere
+    leases.reserve(channels[0], "you")
+    assert leases.move(lease, channels[1]) is nowhere
+    assert channels[1].lease is lease
+
+
 class Leases(RuleBasedStateMachine):
     """Whatever is done in whatever order: one lease a channel, tokens that only grow, stale ones refused."""
 
@@ -94,6 +106,14 @@ class Leases(RuleBasedStateMachine):
         assert could
         assert left.pending is (Phase.RELEASING if opened else None)
         assert lease.channel is channel
+
+    @rule(lease=held)
+    def park(self, lease: Lease) -> None:
+        if lease.token in self.live:
+            left, nowhere = lease.channel, Channel(SpanChannels("nowhere"), Timeslot(0))
+            assert self.leases.park(lease, nowhere) is left
+            assert left.lease is None
+            assert self.leases.find(lease.token).channel is nowhere
 
     @rule(lease=held)
     def end(self, lease: Lease) -> None:

@@ -90,62 +90,111 @@ def test_a_late_core_gets_what_the_last_one_sits_on() -> None:
     assert offers.join(2, (), (), 10, 1.5) == [Withdraw("c", 1, "timed out"), Offer("c", 2, "")]
 
 
+def test_cores_that_fork_are_asked_together_and_the_first_claim_wins() -> None:
+    offers = offers_with(1)
+    for core in (2, 3):
+        offers.join(core, (), (), 10, 0.0, forks=True)
+    offers.join(4, (), (), 20, 0.0, forks=True)
+    assert offers.offered("a", (), "1", 0.0, 0.0) == [Offer("a", 1, "")]
+    assert offers.feed(1.0) == [Withdraw("a", 1, "timed out"), Offer("a", 2, ""), Offer("a", 3, "")]
+    assert offers.decline("a", [2], 1.1) == [Withdraw("a", 2, "declined")]
+    assert offers.holders("a") == {3}
+    assert offers.leave(3, 1.2) == [Offer("a", 4, "")]
+    offers.join(3, (), (), 10, 1.2, forks=True)
+    assert offers.offered("b", (), "1", 0.0, 2.0) == [Offer("b", 3, ""), Offer("b", 2, "")]
+    assert offers.taken("b") == [Withdraw("b", 2, "claimed"), Withdraw("b", 3, "claimed")]
+    assert offers.offered("c", (), "1", 0.0, 2.0) == [Offer("c", 1, "")]
+
+
+def test_the_call_of_a_core_that_died_goes_to_the_others_only() -> None:
+    offers = offers_with(1, 2)
+    assert offers.offered_again("c", ("g",), "1", 0.5, 10.0, [1]) == [Offer("c", 2, "g")]
+    assert offers.feed(11.0) == []
+    died = Refuse("c", 41, "its core died, and no other one took it")
+    assert offers.feed(12.5) == [Withdraw("c", 2, "timed out"), died]
+    assert offers.offered_again("d", (), "1", 0.0, 20.0, [1, 2]) == [
+        Refuse("d", 41, "its core died, and no other one took it")
+    ]
+
+
 class Traffic(RuleBasedStateMachine):
-    """Any order of cores and calls: one holder a call, every offer closed by exactly one claim, end or refusal."""
+    """Any order of cores and calls: who has an offer, and one claim, end or refusal that closes it for all of them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.offers = Offers(RULES)
         self.now = 0.0
-        self.cores: set[int] = set()
+        self.cores: dict[int, tuple[int, bool]] = {}
         self.next_core = 0
         self.open: dict[str, float] = {}
         self.count = 0
-        self.holders: dict[str, int] = {}
+        self.holders: dict[str, set[int]] = {}
+        self.asked: dict[str, set[int]] = {}
 
     def see(self, actions: list[Action]) -> None:
         for action in actions:
             assert action.call in self.open
+            holders = self.holders.setdefault(action.call, set())
             if isinstance(action, Offer):
                 assert action.core in self.cores
-                assert action.call not in self.holders
-                self.holders[action.call] = action.core
+                assert action.core not in self.asked[action.call]
+                holders.add(action.core)
+                self.asked[action.call].add(action.core)
+                # Several have it only when all of them fork, and are of one priority.
+                assert len(holders) == 1 or {self.cores[core] for core in holders} == {
+                    (self.cores[action.core][0], True)
+                }
             elif isinstance(action, Withdraw):
-                assert self.holders.pop(action.call) == action.core
+                holders.remove(action.core)
             else:
-                assert action.call not in self.holders
+                assert not holders
                 assert action.cause in (1, 41)
                 del self.open[action.call]
 
-    @rule(priority=st.integers(0, 2), numbers=st.sampled_from([(), ("2.",), ("3XX",)]))
-    def join(self, priority: int, numbers: tuple[str, ...]) -> None:
+    def offered(self) -> str:
+        self.count += 1
+        self.open[f"c{self.count}"] = self.now
+        self.asked[f"c{self.count}"] = set()
+        return f"c{self.count}"
+
+    @rule(priority=st.integers(0, 2), numbers=st.sampled_from([(), ("2.",), ("3XX",)]), forks=st.booleans())
+    def join(self, priority: int, numbers: tuple[str, ...], forks: bool) -> None:
         self.next_core += 1
-        self.cores.add(self.next_core)
+        self.cores[self.next_core] = (priority, forks)
         patterns = tuple(NumberPattern.parse(text) for text in numbers)
-        self.see(self.offers.join(self.next_core, (), patterns, priority, self.now))
+        self.see(self.offers.join(self.next_core, (), patterns, priority, self.now, forks=forks))
 
     @precondition(lambda self: self.cores)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         core = data.draw(st.sampled_from(sorted(self.cores)))
-        self.cores.remove(core)
-        self.holders = {call: holder for call, holder in self.holders.items() if holder != core}
+        del self.cores[core]
+        for holders in self.holders.values():
+            holders.discard(core)
         self.see(self.offers.leave(core, self.now))
 
     @rule(number=st.sampled_from(["200", "301", "9"]))
     def call(self, number: str) -> None:
-        self.count += 1
-        self.open[f"c{self.count}"] = self.now
-        self.see(self.offers.offered(f"c{self.count}", ("g",), number, 0.0, self.now))
+        self.see(self.offers.offered(self.offered(), ("g",), number, 0.0, self.now))
 
-    @precondition(lambda self: self.holders)
+    @precondition(lambda self: self.cores)
+    @rule(number=st.sampled_from(["200", "301"]), age=st.floats(0.0, 2.9), data=st.data())
+    def call_again(self, number: str, age: float, data: st.DataObject) -> None:
+        call, dead = self.offered(), data.draw(st.sampled_from(sorted(self.cores)))
+        self.asked[call].add(dead)
+        actions = self.offers.offered_again(call, ("g",), number, age, self.now, [dead])
+        assert all(not isinstance(one, Refuse) or one.cause == 41 for one in actions)
+        self.see(actions)
+
+    @precondition(lambda self: any(self.holders.values()))
     @rule(data=st.data(), how=st.sampled_from(["taken", "ended", "declined"]))
     def act(self, data: st.DataObject, how: str) -> None:
-        call = data.draw(st.sampled_from(sorted(self.holders)))
+        call = data.draw(st.sampled_from(sorted(call for call, holders in self.holders.items() if holders)))
         if how == "declined":
-            self.see(self.offers.decline(call, [self.holders[call]], self.now))
+            self.see(self.offers.decline(call, [data.draw(st.sampled_from(sorted(self.holders[call])))], self.now))
         else:
             self.see(self.offers.taken(call) if how == "taken" else self.offers.ended(call, "cleared"))
+            assert not self.holders[call]
             del self.open[call]
 
     @rule(seconds=st.floats(0.0, 4.0))
@@ -159,9 +208,9 @@ class Traffic(RuleBasedStateMachine):
     @invariant()
     def nothing_waits_past_its_time(self) -> None:
         assert all(self.now < began + RULES.claim_by_s for began in self.open.values())
-        for call, holder in self.holders.items():
-            assert self.offers.core_of(call) == holder
-            assert call in self.offers
+        for call, holders in self.holders.items():
+            assert self.offers.holders(call) == holders
+            assert (call in self.offers) == (call in self.open)
 
 
 TestTraffic = pytest.mark.timeout(120)(Traffic.TestCase)

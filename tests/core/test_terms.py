@@ -24,4 +24,6 @@ def test_alarm_words_are_the_operators_worst_first() -> None:
 def test_recovering_is_in_service_and_every_defect_is_not() -> None:
     assert not Alarms.RECOVER.out_of_service
     assert not Alarms.NOTOPEN.out_of_service
+    assert not Alarms.LMFA.out_of_service
+    assert (Alarms.RED | Alarms.LMFA).out_of_service
     assert all(bit.out_of_service for bit in (Alarms.RED, Alarms.BLUE, Alarms.YELLOW, Alarms.LOOPBACK, Alarms.ABSENT))

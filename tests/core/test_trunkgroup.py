@@ -31,12 +31,35 @@ def test_every_free_channel_is_found_once_and_no_other(order: HuntOrder, masks: 
     group = TrunkGroup(len(masks), order)
     expected = slots(masks)
     found = []
-    while (place := group.hunt(masks)) is not None:
+    idle_since = [{slot: span * 32 + slot for slot in range(1, 32)} for span in range(len(masks))]
+    while (place := group.hunt(masks, idle_since)) is not None:
         found.append(place)
         take(masks, place)
     assert sorted(found) == expected
+    if order is HuntOrder.MOST_IDLE:
+        return
     downward = order in (HuntOrder.DESCENDING, HuntOrder.ROUND_ROBIN_DOWN)
     assert found == (expected[::-1] if downward else expected)
+
+
+@given(MASKS)
+def test_the_most_idle_span_gives_its_own_end_first(masks: list[int]) -> None:
+    for upward, pick in ((True, lowest), (False, highest)):
+        found = TrunkGroup(len(masks), HuntOrder.MOST_IDLE, upward=upward).hunt(masks)
+        most = max(mask.bit_count() for mask in masks)
+        first = next(span for span, mask in enumerate(masks) if mask.bit_count() == most)
+        assert found == ((first, pick(masks[first])) if most else None)
+
+
+def test_least_recently_used_is_the_longest_idle_over_all_spans() -> None:
+    group = TrunkGroup(2, HuntOrder.LEAST_RECENTLY_USED)
+    ages = [{4: 7, 2: 9}, {8: 3, 6: 8}]
+    assert group.hunt([1 << 2 | 1 << 4, 1 << 6 | 1 << 8], ages) == (1, 8)
+    assert group.hunt([1 << 2 | 1 << 4, 1 << 6], ages) == (0, 4)
+    assert group.hunt([0, 0], ages) is None
+    # What is drained has no age: an emergency call gets it last.
+    assert group.hunt([1 << 11, 1 << 6], ages) == (1, 6)
+    assert group.hunt([1 << 11, 0], ages) == (0, 11)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def start_daemon(run_dir: Path) -> Iterator[StartDaemon]:
     """Starts a daemon of two hosts, with lines added to sections of its configuration."""
     started: list[DaemonProcess] = []
 
-    def start(service: str = "", access: str = "", calls: str = "", wait: bool = True) -> DaemonProcess:
-        config = TWO_HOSTS.format(service=service, access=access, calls=calls)
+    def start(service: str = "", access: str = "", calls: str = "", wait: bool = True, more: str = "") -> DaemonProcess:
+        config = TWO_HOSTS.format(service=service, access=access, calls=calls) + more
         started.append(DaemonProcess(run_dir, config).start(wait))
         return started[-1]
 

@@ -161,6 +161,29 @@ class Client(Connection):
     def reclaim(self, token: str) -> channels.ReclaimReply:
         return self.call("org.dahdipy.Channels.Reclaim", channels.ReclaimRequest(token=token), channels.ReclaimReply)
 
+    def renew(self, token: str, detach_s: int) -> None:
+        self.call("org.dahdipy.Channels.Renew", channels.RenewRequest(token=token, detach_s=detach_s), Empty)
+
+    def hand_over(self, token: str, within_s: int = 10) -> None:
+        self.call("org.dahdipy.Channels.HandOver", channels.HandOverRequest(token=token, within_s=within_s), Empty)
+
+    def allocate_span(self, span: str, **wants: Any) -> channels.AllocateSpanReply:
+        request = channels.AllocateSpanRequest(span=span, **{"open": False, **wants})
+        return self.call("org.dahdipy.Channels.AllocateSpan", request, channels.AllocateSpanReply)
+
+    def bridge(self, a: str, b: str, on: bool = True) -> str:
+        return self.call(
+            "org.dahdipy.Channels.Bridge", channels.BridgeRequest(a=a, b=b, on=on), channels.BridgeReply
+        ).where
+
+    def bridged(self) -> dict[str, str]:
+        """By token, the token of the lease it is bridged with."""
+        request = events.MonitorRequest(snapshot=True)
+        with Connection(self.path) as connection:
+            first = next(connection.stream("org.dahdipy.Events.Monitor", request, events.MonitorReply))
+        assert first.snapshot is not None
+        return {lease.token: lease.bridged for lease in first.snapshot.leases if lease.bridged}
+
     def channels(self, span: str = "") -> list[channels.Channel]:
         return self.call("org.dahdipy.Channels.List", channels.ListRequest(span=span), channels.ChannelList).channels
 
@@ -203,16 +226,19 @@ class Listener:
         self.connection = Connection(socket)
         self.events: list[events.Event] = []
         self.cursor: Cursor | None = None
+        self.snapshot: events.Snapshot | None = None
         stream = self.connection.stream(
             "org.dahdipy.Events.Monitor", events.MonitorRequest(after=cursor, **wants), events.MonitorReply
         )
-        self.cursor = next(stream).cursor
+        first = next(stream)
+        self.cursor, self.snapshot, self.events = first.cursor, first.snapshot, list(first.events)
         self._thread = threading.Thread(target=self._follow, args=(stream,), daemon=True)
         self._thread.start()
 
     def _follow(self, stream: Iterator[events.MonitorReply]) -> None:
         with suppress(DahdiPyError):
             for reply in stream:
+                self.snapshot = reply.snapshot or self.snapshot
                 self.events += reply.events
                 self.cursor = reply.cursor
 

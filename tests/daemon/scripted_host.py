@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +28,11 @@ class ScriptedHost:
     """Answers `org.dahdipy.Host`; keeps what it was asked, and events until they are committed.
 
     Attributes:
-        answers: By method, what to answer instead of success: called with the parameters, may raise.
+        answers: By method, what to answer instead of success: called with the parameters, may raise; to Bridge,
+            None for never.
+        hold: Gets the next request to join, to answer it when it likes.
+        lent: Our ends of the sockets that were given for lent channels.
+        got: Descriptors that came with requests to join.
         kernel: Its spans' descriptors are the kernel's.
 
     Synchronization: a thread of its own serves; `say` and `asked` from the test's thread.
@@ -38,7 +43,11 @@ class ScriptedHost:
         self.start = start
         self.kernel = kernel
         self.spans = spans
-        self.answers: dict[str, Callable[[Any], msgspec.Struct]] = {}
+        self.protocol = messages.PROTOCOL
+        self.answers: dict[str, Callable[[Any], Any]] = {}
+        self.hold: Callable[[Request], None] | None = None
+        self.lent: list[socket.socket] = []
+        self.got: list[int] = []
         self.calls: list[messages.CallState] = []
         self.leases: list[Lease] = []
         self.outbox: list[messages.HostEvent] = []
@@ -52,7 +61,7 @@ class ScriptedHost:
         self._loop = asyncio.new_event_loop()
         path = run / "hosts" / f"{name}.sock"
         path.parent.mkdir(exist_ok=True)
-        self._server = Server(self._loop, path)
+        self._server = Server(self._loop, path, receive_fds=True)
         names = [method.name for method in messages.INTERFACE.methods]
         self._server.register(
             messages.INTERFACE, {name: getattr(self, f"_{name.lower()}", self._plain) for name in names}
@@ -70,6 +79,15 @@ class ScriptedHost:
     def _end(self) -> None:
         self._server.close()
         self._loop.stop()
+        for sock in self.lent:
+            sock.close()
+        self.drop_got()
+
+    def drop_got(self) -> None:
+        """Descriptors that came are closed, as by a host that parts."""
+        for fd in self.got:
+            os.close(fd)
+        self.got.clear()
 
     def say(self, kind: str, data: msgspec.Struct | None = None, **where: Any) -> None:
         """The event happens."""
@@ -149,7 +167,7 @@ class ScriptedHost:
         )  # fmt: skip
         request.reply(
             messages.AttachReply(
-                host=self.name, protocol=messages.PROTOCOL, version="0", pid=os.getpid(), started_ns=1,
+                host=self.name, protocol=self.protocol, version="0", pid=os.getpid(), started_ns=1,
                 draining=False, snapshot=snapshot,
             )
         )  # fmt: skip
@@ -163,8 +181,9 @@ class ScriptedHost:
             request.reply(messages.MonitorReply(start=self.start, events=unseen), continues=True)
 
     def _commit(self, request: Request, parameters: messages.CommitRequest) -> None:
-        self.committed = max(self.committed, parameters.n)
-        self.outbox = [event for event in self.outbox if event.n > parameters.n]
+        if parameters.durable:
+            self.committed = max(self.committed, parameters.n)
+            self.outbox = [event for event in self.outbox if event.n > parameters.n]
         self._asked.put(("Commit", parameters))
         request.reply(Empty())
 
@@ -193,18 +212,43 @@ class ScriptedHost:
             return
         near, far = os.pipe()
         os.close(far)
-        media = Media(law="alaw", medium="kernel" if self.kernel else "socket")
+        media = Media(law="alaw", medium="kernel" if self.kernel and not parameters.relay else "socket")
         reply = messages.ReserveReply(
             token=self._token(span, timeslot), span=span, timeslot=timeslot, media=media, fd=0
         )
         request.reply(reply, fds=[near])
 
+    def _reservespan(self, request: Request, parameters: messages.ReserveSpanRequest) -> None:
+        self._asked.put(("ReserveSpan", parameters))
+        timeslots = [timeslot for timeslot in range(1, 32) if timeslot != 16]
+        tokens = [self._token(parameters.span, timeslot) for timeslot in timeslots]
+        request.reply(messages.ReserveSpanReply(span=parameters.span, tokens=tokens, timeslots=timeslots))
+
     def _open(self, request: Request, parameters: messages.OpenRequest) -> None:
         self._asked.put(("Open", parameters))
         near, far = os.pipe()
         os.close(far)
-        media = Media(law="alaw", medium="kernel" if self.kernel else "socket")
+        media = Media(law="alaw", medium="kernel" if self.kernel and not parameters.relay else "socket")
         request.reply(messages.OpenReply(span=self.spans[0], timeslot=1, media=media), fds=[near])
+
+    def _bridge(self, request: Request, parameters: messages.BridgeRequest) -> None:
+        self.got += request.fds
+        request.fds = []
+        self._asked.put(("Bridge", parameters))
+        if self.hold is not None:
+            self.hold(request)
+            self.hold = None
+        elif "Bridge" in self.answers:
+            answer = self.answers["Bridge"](parameters)
+            if answer is not None:
+                request.reply(answer)
+        elif parameters.lend:
+            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            near.settimeout(PATIENCE_S)
+            self.lent.append(near)
+            request.reply(messages.BridgeReply(where="host", law="alaw", chunk=160, fd=0), fds=[far.detach()])
+        else:
+            request.reply(messages.BridgeReply(where="host" if parameters.fd is not None else "card"))
 
     def _place(self, request: Request, parameters: messages.PlaceRequest) -> None:
         self._asked.put(("Place", parameters))

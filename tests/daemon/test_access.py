@@ -9,12 +9,14 @@ import sys
 
 import pytest
 
+from dahdi_py.core.access import ROLES, implied
 from dahdi_py.core.config import Access
 from dahdi_py.daemon.api import access
 from dahdi_py.errors import ConfigError, RoleMissing
 from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.interface import Empty
-from dahdi_py.wire.messages import channels, spans
+from dahdi_py.wire.messages import alarms, calls, channels, events, groups, hosts, spans
+from dahdi_py.wire.messages import daemon as daemon_messages
 from dahdi_py.wire.messages.daemon import Status
 from tests.daemon.conftest import StartDaemon, StartHost
 from tests.daemon.process import DaemonProcess
@@ -57,6 +59,35 @@ def test_the_view_socket_only_shows(daemon: DaemonProcess) -> None:
         assert (caught.value.fields["role"], caught.value.fields["setting"]) == ("core", "access.core")
 
 
+EVERY_METHOD = [
+    (interface, method)
+    for module in (spans, channels, groups, calls, alarms, events, hosts, daemon_messages)
+    for interface in (module.INTERFACE,)
+    for method in interface.methods
+]
+EVERY_METHOD.sort(key=lambda one: one[1].name == "Stop")
+
+
+@as_root
+@pytest.mark.parametrize("socket_name", ["control.sock", "view.sock"])
+@pytest.mark.parametrize("role", ["", *ROLES])
+def test_every_role_may_call_exactly_its_methods(
+    host: ScriptedHost, start_daemon: StartDaemon, role: str, socket_name: str
+) -> None:
+    daemon = start_daemon(access=f"{role} = [{NOBODY}]" if role else "")
+    daemon.run.chmod(0o755)
+    # Without its parameters a method that is allowed says what it needs, or does it; Stop comes last.
+    asked: list[Asked] = [(f"{interface.name}.{method.name}", {}) for interface, method in EVERY_METHOD]
+    answers = ask_as_nobody(str(daemon.run / socket_name), *asked)
+    roles = implied(role) if role else frozenset()
+    if socket_name == "view.sock":
+        roles &= {"view"}
+    allowed = {name for (name, _), answer in zip(asked, answers, strict=True)
+               if answer.get("error") != "org.dahdipy.RoleMissing"}  # fmt: skip
+    expected = {f"{interface.name}.{method.name}" for interface, method in EVERY_METHOD if method.role in roles}
+    assert allowed == expected
+
+
 @as_root
 def test_a_stranger_may_nothing_and_is_told_which_setting(daemon: DaemonProcess) -> None:
     daemon.run.chmod(0o755)
@@ -83,15 +114,76 @@ def test_a_core_by_uid_may_carry_calls_but_not_stop_the_daemon(host: ScriptedHos
 
 
 @as_root
+def test_another_users_token_is_good_for_nothing_until_it_is_handed_over(
+    host: ScriptedHost, start_daemon: StartDaemon
+) -> None:
+    """Tokens can be guessed, and every role may list them."""
+    daemon = start_daemon(access=f"core = [{NOBODY}]")
+    daemon.run.chmod(0o755)
+    with daemon.client() as root:
+        one, other = (root.allocate(span="east", open=False).token for _ in range(2))
+        placed = root.place(token=root.allocate(span="east", open=False).token)
+        shown: dict[str, object] = {"token": one}
+        asked: list[Asked] = [
+            *((f"org.dahdipy.Channels.{name}", shown) for name in ("Open", "Release", "Reclaim", "Counters")),
+            ("org.dahdipy.Channels.Renew", {"token": one, "detach_s": 60}),
+            ("org.dahdipy.Channels.HandOver", {"token": one, "within_s": 60}),
+            ("org.dahdipy.Channels.Bridge", {"a": one, "b": other}),
+            ("org.dahdipy.Calls.Place", {"called": {"number": "2001"}, "token": one}),
+            ("org.dahdipy.Calls.Hangup", {"call": placed.call, "token": placed.token}),
+        ]
+        refused = ask_as_nobody(str(daemon.socket), *asked)
+        assert [answer.get("error") for answer in refused] == ["org.dahdipy.NotOwner"] * len(asked)
+        root.hand_over(one, 60)
+        opened, mine = ask_as_nobody(str(daemon.socket), asked[0], asked[2])
+        assert opened["error"] == "org.dahdipy.NotOwner"
+        assert "error" not in mine
+
+
+@as_root
+def test_an_operator_clears_anybodys_call_by_its_token_but_an_emergency_call(
+    host: ScriptedHost, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(access=f"operate = [{NOBODY}]", calls='emergency = ["112"]')
+    daemon.run.chmod(0o755)
+    with daemon.client() as root:
+        urgent, plain, other = (root.place(number, group="east") for number in ("112", "2001", "2002"))
+        refused = ask_as_nobody(
+            str(daemon.socket),
+            ("org.dahdipy.Calls.Hangup", {"call": urgent.call, "token": urgent.token}),
+            ("org.dahdipy.Channels.Release", {"token": urgent.token}),
+            ("org.dahdipy.Channels.Renew", {"token": urgent.token, "detach_s": 1}),
+        )
+        assert [answer.get("error") for answer in refused] == ["org.dahdipy.WrongCallState"] * 3
+        assert host.nothing_asked("Hangup")
+        assert host.nothing_asked("Release")
+        done = ask_as_nobody(
+            str(daemon.socket),
+            ("org.dahdipy.Calls.Hangup", {"call": plain.call, "token": plain.token}),
+            ("org.dahdipy.Channels.Release", {"token": other.token}),
+        )
+        assert not any("error" in answer for answer in done)
+        assert [host.asked(method).cleared_by for method in ("Hangup", "Release")] == ["operator", "operator"]
+        root.release(urgent.token)
+        assert host.asked("Release").cleared_by == "core"
+
+
+@as_root
 def test_kernel_descriptors_are_for_the_trusted(start_host: StartHost, start_daemon: StartDaemon) -> None:
     host = start_host(kernel=True)
+    host.protocol = 1
     daemon = start_daemon(access=f"core = [{NOBODY}]")
     daemon.run.chmod(0o755)
     wants: Asked = ("org.dahdipy.Channels.Allocate", {"group": "east"})
     reserve: Asked = ("org.dahdipy.Channels.Allocate", {"group": "east", "open": False})
     with daemon.client() as root:
-        take: Asked = ("org.dahdipy.Channels.Open", {"token": root.allocate(span="east").token})
-        refused, reserved, opened = ask_as_nobody(str(daemon.socket), wants, reserve, take)
+        token = root.allocate(span="east").token
+        root.hand_over(token)
+        shown: dict[str, object] = {"token": token}
+        refused, reserved, _, opened = ask_as_nobody(
+            str(daemon.socket), wants, reserve, ("org.dahdipy.Channels.Reclaim", shown),
+            ("org.dahdipy.Channels.Open", shown),
+        )  # fmt: skip
     assert "error" not in reserved
     for one in (refused, opened):
         assert one["error"] == "org.dahdipy.UntrustedMedia"
@@ -102,6 +194,29 @@ def test_kernel_descriptors_are_for_the_trusted(start_host: StartHost, start_dae
     daemon.start()
     (granted,) = ask_as_nobody(str(daemon.socket), wants)
     assert granted["fds"] == 1
+
+
+@as_root
+def test_who_is_not_trusted_gets_kernel_channels_relayed(start_host: StartHost, start_daemon: StartDaemon) -> None:
+    host = start_host(kernel=True)
+    daemon = start_daemon(access=f"core = [{NOBODY}]")
+    daemon.run.chmod(0o755)
+    with daemon.client() as root:
+        token = root.allocate(span="east", open=True).token
+        assert not host.asked("Reserve").relay
+        root.hand_over(token)
+        reserved, _, opened, span = ask_as_nobody(
+            str(daemon.socket),
+            ("org.dahdipy.Channels.Allocate", {"group": "east"}),
+            ("org.dahdipy.Channels.Reclaim", {"token": token}),
+            ("org.dahdipy.Channels.Open", {"token": token}),
+            ("org.dahdipy.Channels.AllocateSpan", {"span": "east"}),
+        )
+    for one in (reserved, opened):
+        assert one["fds"] == 1
+        assert "socket" in str(one["parameters"])
+    assert "error" not in span
+    assert all(host.asked(method).relay for method in ("Reserve", "Open", "ReserveSpan"))
 
 
 def test_names_become_numbers_and_unknown_ones_are_named() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dahdi_py.errors import DahdiPyError, NoChannel, NotFound, NotOwner, WrongCallState
+from dahdi_py.errors import DahdiPyError, NoChannel, NotFound, NotOwner, StaleToken, WrongCallState
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import calls
 from dahdi_py.wire.messages import host as wire
@@ -20,6 +20,16 @@ from tests.daemon.scripted_host import ScriptedHost
 
 def attempted(number: str = "2001") -> wire.Attempted:
     return wire.Attempted(attempt=1, called=Party(number=number), calling=Party(), bearer=Bearer())
+
+
+def test_a_token_the_daemon_does_not_know_is_nobodys(daemon: DaemonProcess, host: ScriptedHost) -> None:
+    """The host may have given it to another user a moment ago: whose it is only the daemon can say."""
+    host.answers["Place"] = lambda asked: wire.PlaceReply(token=asked.token, span="east", timeslot=1)
+    with daemon.client() as core:
+        with pytest.raises(StaleToken, match="the lease 'a/1/7' has ended, or never was one"):
+            core.place(token="a/1/7")
+        assert host.nothing_asked("Place")
+        assert core.calls() == []
 
 
 def test_a_call_out_from_setup_to_record(daemon: DaemonProcess, host: ScriptedHost) -> None:
@@ -105,7 +115,7 @@ def test_the_next_host_gets_the_call_when_one_has_no_channel(
         ({"number": "2001\n"}, "control characters"),
         ({"correlation": "x" * 129}, "at most 128"),
         ({"detach_s": -1}, "0-86400"),
-        ({"token": "a/1/1"}, "leave group and span out"),
+        ({"token": "a/1/1"}, "leave group, span and exclude out"),
     ],
 )
 def test_impossible_calls_are_refused(daemon: DaemonProcess, wants: dict[str, object], says: str) -> None:
@@ -126,7 +136,7 @@ def test_a_dead_clients_calls_are_cleared_by_what_they_were(daemon: DaemonProces
     assert (released[ringing.token].cause, released[active.token].cause) == (41, 31)
     assert all(one.cleared_by == "client_death" for one in released.values())
     with daemon.client() as other:
-        assert {one.call for one in other.calls() if one.phase != "releasing"} == {detached.call}
+        eventually(lambda: {one.call for one in other.calls() if one.phase != "releasing"} == {detached.call})
         other.hangup(detached.call, token=detached.token)
     assert host.asked("Hangup").call == detached.call
 
@@ -218,8 +228,10 @@ def test_a_serving_core_that_dies_loses_the_offer_to_the_next(daemon: DaemonProc
         stays_claims = daemon.client()
         stays_claims.claim("in-1")
         stays_claims.close()
-        released = host.asked("Release")
-        assert released.cleared_by == "client_death"
+        assert host.asked("Unclaim").call == "in-1"
+        host.say("call.unclaimed", call="in-1", span="east", timeslot=1)
+        refused = host.asked("Hangup")
+        assert (refused.call, refused.cause) == ("in-1", 41)
 
 
 @pytest.mark.parametrize("numbers", [["20a1"], ["2009-2001"], [""], ["2001", "1-"]])

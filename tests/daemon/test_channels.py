@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from dahdi_py.client.mirror import Mirror
 from dahdi_py.errors import (
     HostUnavailable,
     NoChannel,
@@ -17,6 +18,7 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import channels, spans
 from dahdi_py.wire.messages import host as wire
 from dahdi_py.wire.messages.common import Lease, Owner
+from dahdi_py.wire.messages.events import MonitorReply
 from dahdi_py.wire.refusals import InvalidParameter
 from tests.daemon.conftest import StartDaemon, StartHost
 from tests.daemon.process import Client, DaemonProcess, Listener, eventually
@@ -181,6 +183,40 @@ def test_a_moved_lease_keeps_its_token(daemon: DaemonProcess, host: ScriptedHost
         assert channel(client, "east", 1).usage == "idle"
         host.say("lease.ended", wire.LeaseEnded(reason="the card is gone"), span="east", timeslot=5, token=lease.token)
         eventually(lambda: channel(client, "east", 5).usage == "idle")
+
+
+def test_a_call_that_lost_its_channel_is_on_none_until_it_has_another(
+    daemon: DaemonProcess, host: ScriptedHost
+) -> None:
+    """And whoever keeps a mirror sees it just so."""
+    following = Listener(daemon.socket, snapshot=True)
+
+    def mirror() -> Mirror:
+        made, cursor = Mirror(), following.cursor
+        assert cursor is not None
+        made.take(MonitorReply(cursor=cursor, snapshot=following.snapshot, events=list(following.events)))
+        return made
+
+    with daemon.client() as client:
+        placed = client.place(span="east")
+        at = placed.timeslot
+
+        def moved(to: int, before: int) -> None:
+            data = wire.Moved(span="east", timeslot=to, from_span="east", from_timeslot=before)
+            host.say("call.moved", data, span="east", timeslot=to, call=placed.call, token=placed.token)
+
+        moved(0, at)
+        eventually(lambda: channel(client, "east", at).usage == "idle")
+        host.offer("in-1", "east", "2001", timeslot=at)
+        eventually(lambda: channel(client, "east", at).call == "in-1")
+        eventually(lambda: mirror().channels["east", at].call == "in-1")
+        assert mirror().leases[placed.token].timeslot == mirror().calls[placed.call].timeslot == 0
+        moved(7, 0)
+        eventually(lambda: channel(client, "east", 7).token == placed.token)
+        eventually(lambda: mirror().channels["east", 7].call == placed.call)
+        assert channel(client, "east", at).call == "in-1"
+        assert mirror().leases[placed.token].timeslot == mirror().calls[placed.call].timeslot == 7
+    following.close()
 
 
 def test_releasing_needs_a_cause_of_q850(daemon: DaemonProcess) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -71,10 +72,10 @@ def test_alarms_come_and_go_in_words(daemon: DaemonProcess, host: ScriptedHost) 
 
 
 def test_a_channel_map_shows_what_each_timeslot_does(daemon: DaemonProcess, host: ScriptedHost) -> None:
-    def tell(timeslot: int, **state: str) -> None:
+    def tell(timeslot: int, **state: Any) -> None:
         host.say("channel.state", wire.ChannelState(span="east", timeslot=timeslot, **state), span="east")
 
-    tell(1, disabled="quarantine")
+    tell(1, disabled="quarantine", lessee="pid 7 uid 8 'core'")
     tell(2, administrative="locked")
     tell(3, phase="releasing")
     tell(4, disabled="remote_oos")
@@ -85,6 +86,7 @@ def test_a_channel_map_shows_what_each_timeslot_does(daemon: DaemonProcess, host
         eventually(lambda: span(client, "east").channel_map[4] == "i")
         assert span(client, "east").channel_map[:8] == "qmrxiao."
         assert span(client, "east").channel_map[15] == "D"
+        assert client.channels("east")[0].lessee == "pid 7 uid 8 'core'"
         total = client.call("org.dahdipy.Groups.Get", groups.GroupName(group="both"), groups.GroupReply).group
         assert (total.total, total.used) == (60, 4)
         with pytest.raises(NotFound, match="both, east"):
@@ -175,6 +177,44 @@ def test_rows_are_closed_whatever_died_while_nobody_looked(
 def closed_rows(client: Client, count: int) -> dict[str, CallRecord]:
     rows = {row.call: row for row in client.history() if row.state == "closed"}
     return rows if len(rows) == count else {}
+
+
+def test_who_follows_hears_the_end_of_what_died_with_the_daemon_that_could_have_told(
+    host: ScriptedHost, start_daemon: StartDaemon, start_host: StartHost
+) -> None:
+    daemon = start_daemon()
+    first = Listener(daemon.socket)
+    with daemon.client() as core:
+        placed = core.place(span="east")
+        attempt(host, placed.call)
+        bare = core.allocate(span="east", timeslot=4)
+        first.wait("channel.allocated", token=bare.token)
+        first.wait("call.attempt", call=placed.call)
+    cursor = first.cursor
+    daemon.kill()
+    host.close()
+    first.close()
+
+    daemon.start()
+    later = Listener(daemon.socket, after=cursor)
+    ended = later.wait("call.ended", call=placed.call)
+    assert (ended.data["reason"], ended.data["cleared_by"]) == ("line host died", "host")
+    assert later.wait("host.down").data["gone"] is True
+    # The host comes back and accounts for its calls itself, by its journal: that is no news.
+    again = start_host(start=2)
+    again.end(placed.call, "east", direction="outgoing", cause=41)
+    later.wait("host.up")
+    again.say("dchannel.up", span="east")
+    later.wait("dchannel.up")
+    assert later.kinds().count("call.ended") == 1
+    later.close()
+
+    daemon.kill()
+    daemon.start()
+    last = Listener(daemon.socket, after=cursor)
+    last.wait("daemon.ready")
+    assert last.kinds().count("call.ended") == 1
+    last.close()
 
 
 def test_the_outbox_is_taken_in_once_and_in_order(host: ScriptedHost, start_daemon: StartDaemon) -> None:

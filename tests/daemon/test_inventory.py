@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dahdi_py.core import config
-from dahdi_py.daemon.circuits import Call, channel_map
+from dahdi_py.core import config_file
+from dahdi_py.daemon.circuits import Call, map_of
 from dahdi_py.daemon.clients import Client
 from dahdi_py.daemon.inventory import Inventory
 from dahdi_py.errors import NotFound
@@ -17,7 +17,7 @@ from dahdi_py.wire.messages.common import Bearer, Owner, Party
 from dahdi_py.wire.messages.common import Lease as LeaseRecord
 from dahdi_py.wire.messages.host import CallState, ChannelState, Snapshot
 
-CONFIG = config.parse(
+CONFIG = config_file.parse(
     {
         "cards": [{"name": "sim", "kind": "sim", "ports": ["T1"]}],
         "hosts": [{"name": "a"}],
@@ -149,7 +149,7 @@ class Host(RuleBasedStateMachine):
     @invariant()
     def the_map_shows_each_timeslot(self) -> None:
         span = self.inventory.spans["east"]
-        assert len(channel_map(span, self.inventory.calls)) == 24
+        assert len(map_of(span, self.inventory.calls)) == 24
         assert 0 <= span.used <= len(span.channels) == 23
 
 

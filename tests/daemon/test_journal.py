@@ -2,16 +2,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dahdi_py.core.performance_bins import History, thresholds
+from dahdi_py.core.performance_second import LineKind, Second
 from dahdi_py.daemon import eventstore, ledger, store
 from dahdi_py.daemon.journal import Batch, Item, Journal
+from dahdi_py.daemon.performance_store import changes, load
 from dahdi_py.errors import ConfigError
 from dahdi_py.wire.messages.common import Bearer, Message, Owner, Party
 from dahdi_py.wire.messages.events import Event
@@ -75,12 +80,22 @@ def test_the_last_known_instant_ends_a_call_nobody_can_tell_of(tmp_path: Path) -
 def test_the_real_end_replaces_a_given_up_row_and_makes_a_missing_one(tmp_path: Path) -> None:
     lost = ledger.Lost("c", "daemon found no such call", "daemon_lost")
     db = written(
-        tmp_path, opened(), lost, ledger.Closed("c", "a", 1, ended()), ledger.Closed("never", "a", 1, ended(16))
+        tmp_path, opened(), lost, ledger.Closed("c", "a", 1, ended(), "DE/1"), ledger.Closed("never", "a", 1, ended(16))
     )
     records = {record.call: record for record in ledger.history(db, 10, number="2001")}
     assert {call: record.cause.value for call, record in records.items() if record.cause} == {"c": 17, "never": 16}
-    assert {record.call for record in ledger.history(db, 1, span="west")} <= {"c", "never"}
+    assert {record.call: record.circuit for record in records.values()} == {"c": "DE/1", "never": "west"}
+    assert [record.call for record in ledger.history(db, 9, circuit="west")] == ["never"]
     assert ledger.history(db, 10, call="no") == []
+    db.close()
+
+
+def test_a_record_tells_its_group_its_urgency_and_its_losses(tmp_path: Path) -> None:
+    end = msgspec.structs.replace(ended(), emergency=True, overruns=3, underruns=0)
+    first = dataclasses.replace(opened(), group="city", emergency=True)
+    db = written(tmp_path, first, ledger.Closed("c", "a", 1, end), opened("plain"))
+    records = {one.call: (one.group, one.emergency, one.overruns, one.underruns) for one in ledger.history(db, 9)}
+    assert records == {"c": ("city", True, 3, 0), "plain": ("", False, None, None)}
     db.close()
 
 
@@ -193,9 +208,13 @@ async def _refused_and_back(directory: Path) -> None:
     heard.put(2, 3)
     await heard.until(lambda: bool(heard.journal.problem))
     heard.put(4)
+    history = History(thresholds({}, {}))
+    for at in range(1_795_600_800, 1_795_600_900):
+        history.feed(Second(at=at, counts={"crc": 1}), LineKind.E1_CRC)
+        heard.journal.put(Item(None, source=("a", 1, 4), counted=changes("c", history)))
     await heard.until(lambda: heard.published == [1, 2, 3, 4])
     assert heard.durable == [1]
-    assert heard.journal.waiting == 3
+    assert heard.journal.waiting == 103
     blocker.execute("COMMIT")
     blocker.close()
     await heard.until(lambda: heard.durable == [1, 2, 3, 4])
@@ -210,6 +229,10 @@ async def _refused_and_back(directory: Path) -> None:
 
 def test_while_the_disk_refuses_events_are_published_and_written_later(tmp_path: Path) -> None:
     asyncio.run(_refused_and_back(tmp_path))
+    db = eventstore.open_events(tmp_path)
+    (kept,) = load(db).values()
+    assert kept.bins[0].figures["near G.826"].counts["ES"] == 100
+    db.close()
 
 
 async def _no_directory(place: Path) -> None:

@@ -9,9 +9,15 @@ import pytest
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import LineType
 from tests.kernel.lines import MakePair, Pair
+from tests.service.fault_verdicts import report
 
 # Elsewhere they are not collected at all: neither passed nor skipped.
 collect_ignore_glob = [] if os.environ.get("DAHDI_PY_KERNEL") == "1" else ["*"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After a run of line faults, what came out of each."""
+    report("kernel", terminalreporter)
 
 
 @pytest.fixture

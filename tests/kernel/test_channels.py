@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """B-channels: what goes in at one end comes out at the other; who holds one holds it alone."""
 
+import fcntl
 import os
 import socket
+import struct
 import subprocess
 import sys
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from dahdi_py.backends.base import Media
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.backends.kernel_gain import gain_table
-from dahdi_py.core.terms import LineType, Mode, Timeslot
+from dahdi_py.core.terms import Law, LineType, Mode, Timeslot
 from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
 from dahdi_py.ffi import dahdi, dahdi_channel
 from tests.backends.contract import usual_line
@@ -100,6 +105,62 @@ def test_a_voice_channel_gets_its_canceller_and_data_none(backend: KernelBackend
     pair.descriptors.append(fd)
     assert got.echo_canceller
     assert canceller_of(pair, 1) == "MG2"
+
+
+def test_the_next_to_open_a_channel_finds_every_setting_as_it_was(backend: KernelBackend, pair: Pair) -> None:
+    """Whatever the last one did with the kernel's own descriptor, by the backend and by himself."""
+    timeslot, wanted = 1, pair.media(gain_db=6.0, echo_canceller=True, chunk=80, depth=4)
+    fresh = pair.open(0, timeslot, Media(pair.kind.default_law))
+    usual = settings_of(fresh)
+    assert usual.gains == (IDENTITY, IDENTITY)
+    assert usual.conference == (0, 0)
+    pair.close(fresh)
+    other = Law.MULAW if pair.config.law is Law.ALAW else Law.ALAW
+    for mode in Mode:
+        fd = pair.open(0, timeslot, replace(wanted, mode=mode, law=other))
+        if mode is Mode.VOICE:
+            fcntl.ioctl(fd, SETCONF, struct.pack("iii", 0, dahdi_channel.channo(fd) + 1, DIGITALMON))
+            fcntl.ioctl(fd, SETLINEAR, struct.pack("i", 1))
+            dahdi_channel.setgains(fd, bytes(256), bytes(256))
+            assert settings_of(fd) != usual
+        dahdi_channel.loopback(fd, True)
+        dahdi_channel.buffer_events(fd, True)
+        pair.close(fd)
+        fd = pair.open(0, timeslot, Media(pair.kind.default_law))
+        assert settings_of(fd) == usual, mode
+        # The kernel keeps this one from the last holder, unless it is told anew: missed blocks would be events.
+        for _ in range(10):
+            readable(fd)
+            os.read(fd, 160)
+        time.sleep(0.5)
+        assert backend.drain_channel(fd) == []
+        pair.close(fd)
+        fd, peer = pair.open(0, timeslot), pair.open(1, timeslot)
+        exchange([(fd, peer)], seconds=0.3)  # not looped, not linear, not another channel's
+        pair.close(fd, peer)
+
+
+IDENTITY = bytes(range(256))
+# Source: user.h of DAHDI 2.11.1.
+GETCONF, SETCONF, SETLINEAR, DIGITALMON = 0xC00CDA0C, 0xC00CDA0D, 0x4004DA28, 9
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the kernel says of an open channel."""
+
+    law: str
+    gains: tuple[bytes, bytes]
+    buffers: dahdi_channel.Buffers
+    conference: tuple[int, int]
+
+
+def settings_of(fd: int) -> Settings:
+    control = dahdi.open_control()
+    params = dahdi.get_params(control, dahdi_channel.channo(fd))
+    os.close(control)
+    _, number, mode = struct.unpack("iii", fcntl.ioctl(fd, GETCONF, struct.pack("iii", 0, 0, 0)))
+    return Settings(str(params.law), dahdi_channel.getgains(fd), dahdi_channel.get_bufinfo(fd), (number, mode))
 
 
 def canceller_of(pair: Pair, timeslot: int) -> str:

@@ -165,7 +165,7 @@ def test_a_dynamic_span_says_none_where_its_driver_keeps_nothing(backend: Kernel
     assert status.alarms is Alarms.NONE
     assert status.counters.bpv is None
     assert status.counters.slips is None
-    assert backend.capabilities() == {"dynamic"}
+    assert backend.capabilities() == {"dynamic", "bridge"}
 
 
 def test_a_span_with_open_channels_is_neither_stopped_nor_destroyed(backend: KernelBackend, pair: Pair) -> None:

@@ -23,6 +23,7 @@ from tests.backends.contract import (
     opened,
     usual_line,
 )
+from tests.backends.contract_bridge import BridgeContract
 from tests.backends.traffic import exchange, send_block
 from tests.kernel.lines import Pair, readable
 
@@ -69,7 +70,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[KernelRig]:
     made.close()
 
 
-class TestKernel(BackendContract):
+class TestKernel(BackendContract, BridgeContract):
     """The contract on the kernel; what a `loc` line does otherwise is told anew."""
 
     def test_a_cut_line_raises_alarms_that_a_joined_one_clears(self, rig: Rig) -> None:
@@ -109,10 +110,6 @@ class TestKernel(BackendContract):
         await_kind(rig, "present", kinds)
         with opened(rig, 1) as pairs:
             exchange(pairs, 0.2)
-
-    def test_every_octet_crosses_every_channel_both_ways(self, rig: Rig) -> None:
-        with opened(rig, *usual_line(rig.kind).bchannels, chunk=500, depth=32) as pairs:
-            exchange(pairs, 1.0, chunk=500)
 
     def test_frames_cross_the_dchannel_with_their_fcs(self, rig: Rig) -> None:
         with in_step(rig) as (a, b):

@@ -15,13 +15,24 @@ IDLE = Law.ALAW.idle_octet
 
 @contextmanager
 def joined(kind: LineType, tick_ms: int = 4) -> Iterator[Card]:
-    """Ports 1 and 2, cabled, configured and running; every timeslot but the D-channel's is a B-channel."""
+    """Ports 1 and 2, cabled, configured, running and in frame; every timeslot but the D-channel's is a B-channel."""
     with Card([kind, kind], tick_ms) as card:
         card.cable(1, 2)
         for port in (1, 2):
             card.configure(port, bchannels(kind), kind.default_dchannel, kind.default_law)
             card.run_port(port, True)
+        settle(card, tick_ms)
         yield card
+
+
+def settle(card: Card, tick_ms: int = 4, of: int | None = None) -> None:
+    """Both ports (or that one) have found frames and have no alarm; at most 30 s pass."""
+    ports = (1, 2) if of is None else (of,)
+    for _ in range(30_000 // tick_ms):
+        card.advance(tick_ms * 1_000_000)
+        if not any(card.status(port).alarms for port in ports):
+            return
+    raise AssertionError([card.status(port).alarms for port in ports])
 
 
 def bchannels(kind: LineType) -> list[Timeslot]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dahdi_py.core.terms import LineType
 from dahdi_py.errors import DeviceBusy
-from dahdi_py.ffi.line import DCHANNEL_DEPTH, DCHANNEL_LIMIT
+from dahdi_py.ffi.hdlc import DCHANNEL_LIMIT
+from dahdi_py.ffi.line import DCHANNEL_DEPTH
 from tests.line import hdlc_oracle as oracle
 from tests.line.rig import TICK_NS, Client, clients, dchannel_clients, joined
 

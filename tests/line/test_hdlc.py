@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dahdi_py.ffi.line import DCHANNEL_LIMIT, HdlcReceiver, HdlcTransmitter, fcs
+from dahdi_py.ffi.hdlc import DCHANNEL_LIMIT, HdlcReceiver, HdlcTransmitter, fcs
 from tests.line import hdlc_oracle as oracle
 
 LIMIT = 64

@@ -107,6 +107,11 @@ class FarEnd:
                 self._write(frame[3] >> 1, self._received, reply)
         return came
 
+    def re_establish(self) -> None:
+        """SABME on a link that is up: both ends count anew, what was on its way is lost. Source: Q.921 5.7."""
+        os.write(self.fd, bytes((0x02, 0x01, 0x7F)) + _FCS)
+        self._received = 0
+
     def take_over(self) -> None:
         """What libpri has received so far is where `by_hand` goes on."""
         frames = [event for event in self.events if isinstance(event, ev.Frame) and not event.octets[2] & 1]

@@ -84,10 +84,13 @@ class Process:
 class Controller:
     """What a control daemon is to a host: commands on one connection, events on another."""
 
-    def __init__(self, path: Path, epoch: int = 1, *, ready: bool = True, after: CursorRequest | None = None) -> None:
+    def __init__(
+        self, path: Path, epoch: int = 1, *, ready: bool = True, after: CursorRequest | None = None, protocol: int = 1
+    ) -> None:
         self._commands = Connection(path, PATIENCE_S)
+        self._attach = m.AttachRequest(epoch=epoch, protocol=protocol, version="test")
         try:
-            self.hello = self.call("Attach", m.AttachRequest(epoch=epoch, protocol=1, version="test"), m.AttachReply)
+            self.hello = self.call("Attach", self._attach, m.AttachReply)
         except DahdiPyError:
             self._commands.close()
             raise
@@ -127,12 +130,14 @@ class Controller:
         self.do("Ready", m.ReadyRequest())
 
     def snapshot(self) -> m.Snapshot:
-        reply = self.call("Attach", m.AttachRequest(epoch=self.epoch, protocol=1, version="test"), m.AttachReply)
+        reply = self.call("Attach", self._attach, m.AttachReply)
         self.ready()
         return reply.snapshot
 
     def commit(self) -> None:
+        """What has come so far is committed, one event at least."""
         with self._news:
+            assert self._news.wait_for(lambda: self.events, PATIENCE_S), "no event came"
             last = self.events[-1].n
         self.do("Commit", m.CommitRequest(start=self.start, n=last))
 
@@ -165,8 +170,19 @@ class Controller:
         request = m.ReserveRequest(spans=list(spans), owner=owner(), **more)
         return self._commands.call_fds("org.dahdipy.Host.Reserve", request, m.ReserveReply)
 
-    def open_fds(self, token: str) -> tuple[m.OpenReply, int]:
-        reply, fds = self._commands.call_fds("org.dahdipy.Host.Open", m.OpenRequest(token=token), m.OpenReply)
+    def lend(self, token: str, other: str) -> tuple[m.BridgeReply, int]:
+        """The channel for another host to join with its own."""
+        request = m.BridgeRequest(a=token, b=other, lend=True)
+        reply, [fd] = self._commands.call_fds("org.dahdipy.Host.Bridge", request, m.BridgeReply)
+        return reply, fd
+
+    def join_foreign(self, token: str, other: str, fd: int, law: str = "alaw", chunk: int = 160) -> str:
+        """The channel is joined with another host's."""
+        request = m.BridgeRequest(a=token, b=other, law=law, chunk=chunk, fd=0)
+        return self._commands.call("org.dahdipy.Host.Bridge", request, m.BridgeReply, fds=[fd]).where
+
+    def open_fds(self, token: str, **more: Any) -> tuple[m.OpenReply, int]:
+        reply, fds = self._commands.call_fds("org.dahdipy.Host.Open", m.OpenRequest(token=token, **more), m.OpenReply)
         assert len(fds) == 1
         return reply, fds[0]
 
@@ -210,9 +226,14 @@ class Controller:
     def ended(self, call: str, patience: float = PATIENCE_S) -> dict[str, Any]:
         return self.wait("call.ended", patience, call=call).data
 
-    def up(self, *spans: str) -> None:
-        """The D-channels of the spans are up, and no alarm is left."""
-        wait_for(lambda: {s.name for s in self.snapshot().spans if s.dchannel == "up" and not s.alarms} >= set(spans))
+    def up(self, *spans: str, live: Callable[[], object] = lambda: None) -> None:
+        """The D-channels of the spans are up, and no alarm is left; a far end in this process lives by `live`."""
+
+        def ready() -> bool:
+            live()
+            return {s.name for s in self.snapshot().spans if s.dchannel == "up" and not s.alarms} >= set(spans)
+
+        wait_for(ready)
 
     def channel(self, name: str, timeslot: int) -> m.ChannelState:
         channels = self.snapshot().channels
@@ -261,9 +282,12 @@ class Rig:
             + spans
         )  # fmt: skip
 
-    def card(self) -> Process:
-        process = Process(sys.executable, "-c", _CARD, str(self.run / "card.sock"), self._ports, log=self.log)
+    def card(self, name: str = "") -> Process:
+        """The one card there is; with a name, one of several."""
+        path = self.run / (f"card-{name}.sock" if name else "card.sock")
+        process = Process(sys.executable, "-c", _CARD, str(path), self._ports, log=self.log)
         self.processes.append(process)
+        wait_for(lambda: not process.running() or (path.exists() and _answers(path)))
         return process
 
     def host(self, name: str = "h") -> Process:

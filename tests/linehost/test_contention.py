@@ -7,24 +7,23 @@ from collections.abc import Iterator
 import pytest
 
 from dahdi_py.core.terms import Node
-from dahdi_py.errors import StaleToken
+from dahdi_py.errors import ChannelBusy, StaleToken
 from dahdi_py.ffi import libpri_events as ev
 from tests.linehost.farend import FarEnd
-from tests.linehost.rig import Controller, Rig, span, wait_for
+from tests.linehost.rig import Controller, Rig, span
 
 
 class Line:
     """A host with one span, and its far end."""
 
-    def __init__(self, rig: Rig, node: str, timers: str = "{}") -> None:
-        rig.configure(span("a", 1, node=node, timers=timers))
+    def __init__(self, rig: Rig, node: str, timers: str = "{}", symmetric: bool = False) -> None:
+        rig.configure(span("a", 1, node=node, timers=timers, symmetric=str(symmetric).lower()))
         rig.card()
-        wait_for(lambda: (rig.run / "card.sock").exists())
         self.far = FarEnd(rig.run, 2, Node.NETWORK if node == "cpe" else Node.CPE)
         rig.host()
         self.host: Controller = rig.control()
         self.far.wait(ev.DChannelUp)
-        self.host.up("a")
+        self.host.up("a", live=lambda: self.far.run(0.05))
 
 
 @pytest.fixture
@@ -72,17 +71,71 @@ def test_the_networks_call_wins_glare_and_the_users_moves(user: Line) -> None:
     assert user.far.wait(ev.Answered).channel == 31
 
 
-def test_the_users_exclusive_call_beats_the_networks_preferred_one(user: Line) -> None:
-    glare(user, 9, ours=True, theirs=False)
-    offer = user.host.wait("call.offered")
-    assert offer.timeslot not in (0, 9)
+def test_a_call_that_lost_its_channel_has_none_until_the_far_end_names_one(user: Line) -> None:
+    call, _ = glare(user, 31, ours=False, theirs=False)
+    moved = user.host.wait("call.moved", call=call)
+    assert (moved.data["timeslot"], moved.data["from_timeslot"]) == (0, 31)
+    token = user.host.find("call.attempt", call=call)[0].token
+    with pytest.raises(ChannelBusy, match="has yet to say which channel of span a"):
+        user.host.open_fds(token)
+    snapshot = user.host.snapshot()
+    assert {lease.call: lease.timeslot for lease in snapshot.leases}[call] == 0
+    assert [channel.timeslot for channel in snapshot.channels if channel.token] == [31]
     ring = user.far.wait(ev.Ring)
-    assert (ring.channel, ring.exclusive) == (9, True)
-    user.host.claim(offer.call)
-    assert user.far.wait(ev.Proceeding).channel == offer.timeslot
-    user.far.pump.answer(ring.handle, 9)
+    user.far.pump.alerting(ring.handle, 5)
     user.far.run(0.2)
-    assert user.host.wait("call.answered", call="ours").timeslot == 9
+    user.host.wait("call.alerting", call=call)
+    opened, fd = user.host.open_fds(token)
+    os.close(fd)
+    assert opened.timeslot == 5
+
+
+def test_a_call_that_lost_its_channel_can_be_hung_up(user: Line) -> None:
+    call, _ = glare(user, 31, ours=False, theirs=False)
+    user.host.wait("call.moved", call=call)
+    user.host.hangup(call)
+    user.far.run(0.3)
+    assert user.host.ended(call)["cleared_by"] == "core"
+    assert [channel.timeslot for channel in user.host.snapshot().channels if channel.phase] == [31]
+    assert user.host.wait("call.offered").timeslot == 31
+
+
+# Who has the channel that both asked for, by side, rules, and whether each call would take another one.
+GLARE = [
+    (node, symmetric, ours, theirs, (ours if symmetric and ours != theirs else node == "network"))
+    for node in ("cpe", "network")
+    for symmetric in (False, True)
+    for ours in (False, True)
+    for theirs in (False, True)
+]
+
+
+@pytest.mark.parametrize(("node", "symmetric", "ours", "theirs", "ours_wins"), GLARE)
+def test_glare_by_the_tables(rig: Rig, node: str, symmetric: bool, ours: bool, theirs: bool, ours_wins: bool) -> None:
+    """Q.931 5.7: the network's call has it; Annex D.3: exclusive before preferred, then the network's."""
+    line = Line(rig, node, symmetric=symmetric)
+    # Preferred calls hunt from the side's own end.
+    timeslot = 9 if ours else 1 if node == "network" else 31
+    _, handle = glare(line, timeslot, ours=ours, theirs=theirs)
+    if ours_wins and theirs:
+        assert line.far.ended(handle).cause == 34
+        assert not line.host.find("call.offered")
+    else:
+        offer = line.host.wait("call.offered")
+        assert (offer.timeslot == timeslot) is not ours_wins
+    if not ours_wins and ours:
+        line.far.run(0.3)
+        ended = line.host.ended("ours")
+        assert (ended["cause"], ended["reason"].partition(":")[0]) == (44, "glare")
+    elif ours_wins:
+        assert not line.host.find("call.moved", call="ours")
+        ring = line.far.wait(ev.Ring)
+        line.far.pump.answer(ring.handle, timeslot)
+        line.far.run(0.2)
+        assert line.host.wait("call.answered", call="ours").timeslot == timeslot
+    else:
+        assert line.host.wait("call.moved", call="ours").data["from_timeslot"] == timeslot
+    line.far.close()
 
 
 def test_exclusive_glare_goes_to_the_network_and_the_lease_says_so(user: Line) -> None:
@@ -250,3 +303,31 @@ def test_a_release_that_is_never_answered_takes_the_channel_out_until_restart(ri
     assert [event.data.get("phase", "") for event in host.find("channel.state")] == ["restarting", ""]
     far.close()
     assert host.reserve("a", timeslot=placed.timeslot, open=False).timeslot == placed.timeslot
+
+
+def test_a_restart_lost_with_the_link_is_sent_again(rig: Rig) -> None:
+    line = Line(rig, "cpe", "{ T308 = 500, T305 = 500 }")
+    far, host = line.far, line.host
+    placed = host.place("c1", "a")
+    ring = far.wait(ev.Ring)
+    far.pump.proceeding(ring.handle, ring.channel or 0)
+    far.run(0.2)
+    host.wait("call.proceeding")
+    far.take_over()
+    host.hangup("c1")
+    restarts = 0
+
+    def answer(message: bytes) -> bytes:
+        nonlocal restarts
+        if message[4] != 0x46:
+            return b""
+        restarts += 1
+        if restarts == 1:
+            far.re_establish()
+            return b""
+        return b"\x08\x02\x80\x00\x4e\x18\x03\xa9\x83" + bytes((0x80 | placed.timeslot,)) + b"\x79\x01\x80"
+
+    far.by_hand(lambda: len(host.find("channel.state")) == 2, answer)
+    assert restarts == 2
+    assert [event.data.get("phase", "") for event in host.find("channel.state")] == ["restarting", ""]
+    far.close()

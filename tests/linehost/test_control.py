@@ -90,8 +90,9 @@ def test_calls_and_audio_survive_a_controller_that_is_killed(running: Rig) -> No
     assert heard(descriptors[1], pattern)
     for fd in descriptors:
         os.close(fd)
-    controller.do("Assign", m.AssignRequest(token=near, owner=owner(), orphaned=True))
-    assert [lease.orphaned for lease in controller.snapshot().leases] == [True, False]
+    assert [lease.orphaned for lease in controller.snapshot().leases] == [True, True]
+    controller.do("Assign", m.AssignRequest(token=near, owner=owner()))
+    assert {lease.token: lease.orphaned for lease in controller.snapshot().leases} == {near: False, far: True}
     controller.hangup("c1", cleared_by="client_death")
     assert controller.ended("c1")["cleared_by"] == "client_death"
     controller.ended(other)

@@ -78,6 +78,25 @@ def test_a_follower_that_does_not_commit_is_waited_for() -> None:
     assert [event.n for event in follower.events] == list(range(1, 2 * WINDOW + 1))
 
 
+def test_what_a_follower_has_but_not_on_disk_is_kept_and_holds_nothing_up() -> None:
+    box, follower = outbox(10_000), Follower()
+    box.follow(follower, 0)
+    for received in range(0, 3 * WINDOW, WINDOW):
+        for _ in range(WINDOW):
+            box.put("event")
+        box.flush()
+        assert len(follower.events) == received + WINDOW
+        box.commit(box.n, durable=False)
+    assert len(box) == 3 * WINDOW
+    again = Follower()
+    box.leave()
+    box.follow(again, 0)
+    box.flush()
+    assert [event.n for event in again.events] == list(range(1, WINDOW + 1))
+    box.commit(3 * WINDOW)
+    assert len(box) == 0
+
+
 def test_the_oldest_events_go_first_and_evidence_last() -> None:
     box, follower = outbox(keep=8), Follower()
     for number in range(12):
@@ -109,3 +128,22 @@ def test_numbers_grow_without_gap_but_where_it_is_said(keep: int, steps: list[st
     lost = sum(event.data["count"] for event in follower.events if event.kind == "outbox.lost")
     there = sum(event.kind != "outbox.lost" for event in follower.events)
     assert there + lost == box.n - committed
+
+
+def test_seconds_are_the_first_to_go_and_leave_no_gap_in_what_happened() -> None:
+    box, follower = outbox(40), Follower()
+    for n in range(30):
+        box.put("event" if n % 3 else "line.seconds")
+    for _ in range(20):
+        box.put("event")
+    box.follow(follower, 0)
+    box.flush()
+    kinds = [event.kind for event in follower.events]
+    assert kinds.count("event") == 40
+    assert kinds.count("outbox.lost") == 0
+    assert kinds.count("line.seconds") == 0
+    box.put("line.seconds")
+    box.put("last")
+    box.forget_seconds()
+    box.flush()
+    assert follower.events[-1].kind == "last"

@@ -12,7 +12,7 @@ NATIVE = ROOT / "native/line"
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    ("sanitizers", "parts"), [("address,undefined", ("engines", "card", "clock")), ("thread", ("clock",))]
+    ("sanitizers", "parts"), [("address,undefined", ("engines", "framers", "card", "clock")), ("thread", ("clock",))]
 )
 def test_the_line_under_the_sanitizers(tmp_path: Path, sanitizers: str, parts: tuple[str, ...]) -> None:
     program = tmp_path / "test_line"
@@ -23,6 +23,7 @@ def test_the_line_under_the_sanitizers(tmp_path: Path, sanitizers: str, parts: t
             *(f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"),
             *("-o", str(program), str(ROOT / "tests/native/test_line.c")),
             *(str(source) for source in sorted(NATIVE.glob("*.c"))),
+            "-lm",
         ],
         check=True,
     )

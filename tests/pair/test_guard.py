@@ -8,6 +8,7 @@ import pytest
 from dahdi_py.core.terms import Node, SwitchType
 from dahdi_py.ffi.libpri_events import (
     Answered,
+    ConfigError,
     DChannelDown,
     Ended,
     Error,
@@ -69,6 +70,19 @@ def test_an_i_frame_as_a_response_is_dropped(peer: RawPeer) -> None:
     peer.inject(bytes((peer._response, 1, peer._sent << 1, 0)) + setup(3))
     assert_unharmed(peer, peer.pump.turn())
     assert peer.counted() == {"drop_i_response": 1}
+
+
+def test_our_own_message_that_comes_back_is_known_and_nothing_else(peer: RawPeer) -> None:
+    """On a looped line an I frame comes as the response it cannot be. Source: Q.921 3.3.2."""
+    handle = only(Ring, peer.say(setup(0x7002))).handle
+    peer.pump.hangup(handle)
+    peer.pump.turn()
+    (said,) = peer.replies()
+    as_response = bytes((peer._response, 1, peer._sent << 1, 0))
+    peer.inject(as_response + said[:-1] + bytes((said[-1] ^ 1,)))
+    assert of_kind(ConfigError, peer.pump.turn()) == []
+    peer.inject(as_response + said)
+    assert only(ConfigError, peer.pump.turn()).echo
 
 
 LONG = bytes((0x7E, 250)) + bytes(250)

@@ -62,6 +62,21 @@ def test_a_disconnected_link_is_down_and_comes_back() -> None:
     assert only(DChannelUp, peer.pump.advance(2 * SECOND)).dchannel == peer.dchannel
 
 
+@pytest.mark.parametrize("tenths", range(0, 60, 4))
+def test_a_link_that_waits_for_no_answer_is_up_with_the_peers_sabme(tenths: int) -> None:
+    # Between two rounds of its own SABMEs libpri waits for no UA: the peer's is enough.
+    peer = RawPeer()
+    peer.pump.advance(60 * SECOND + tenths * SECOND // 10)
+    peer.pump.take_sent(peer.dchannel)
+    peer.inject(bytes((0x02, 0x01, 0x7F)))
+    peer.pump.turn()
+    assert bytes((0x02, 0x01, 0x73)) in peer.pump.take_sent(peer.dchannel)
+    up = peer.pump.dchannel_state(peer.dchannel) == "up"
+    peer.pump.advance(2 * SECOND)
+    insists = bytes((0x00, 0x01, 0x7F)) in peer.pump.take_sent(peer.dchannel)
+    assert up is not insists
+
+
 def test_numbers_wrap_at_128() -> None:
     pair = Pair()
     for _ in range(100):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-EXTENSIONS = ("_libpri", "_dahdi", "_line")
+EXTENSIONS = ("_libpri", "_dahdi", "_line", "_media")
 TREE = ("dahdi_py", "native", "setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md")
 BUILT = shutil.ignore_patterns("__pycache__", "*.so", "*.o", "_*.c")
 
@@ -72,7 +72,7 @@ def imports_all(python: Path, cwd: Path) -> list[str]:
 
 
 def test_a_wheel_is_complete(tree: Path, scratch: Path, tmp_path: Path) -> None:
-    """Every module, every data file and the three extensions are in it, and nothing else."""
+    """Every module, every data file and every extension are in it, and nothing else."""
     pip(scratch, "wheel", "--wheel-dir", str(tmp_path / "dist"), str(tree), cwd=tmp_path)
     (wheel,) = (tmp_path / "dist").glob("dahdi_py-*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}

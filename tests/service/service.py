@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from dahdi_py.client import CallRecord, Channel, Client, Event, Offer
 from dahdi_py.errors import DahdiPyError
 
 PATIENCE_S = 120.0
+AnyService = TypeVar("AnyService", bound="Service")
 
 
 def until(what: str, done: Callable[[], bool], found: Callable[[], object] = str) -> None:
@@ -41,13 +42,20 @@ class Service:
 
     def start(self) -> None:
         """The daemon runs and answers, every host is up and every D-channel too."""
+        self.spawn()
+        until("the daemon answers and every D-channel is up", self._is_up, self.log)
+
+    def spawn(self) -> None:
+        """The daemon has been started."""
         environment = {**os.environ, "DAHDI_PY_SOCKET": self.socket}
         if os.environ.get("DAHDI_PY_KERNEL"):  # an emulated processor has no time to count branches
             environment = {key: value for key, value in environment.items() if not key.startswith("COVERAGE_")}
-        command = [sys.executable, "-m", "dahdi_py.cli", "daemon", "--config", str(self.config)]
         with (self.directory / "daemon.log").open("ab") as log:
-            self.daemon = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        until("the daemon answers and every D-channel is up", self._is_up, self.log)
+            self.daemon = subprocess.Popen(self.command(), env=environment, stdout=log, stderr=log)
+
+    def command(self) -> list[str]:
+        """What starts the daemon."""
+        return [sys.executable, "-m", "dahdi_py.cli", "daemon", "--config", str(self.config)]
 
     def _is_up(self) -> bool:
         assert self.daemon is not None
@@ -64,7 +72,8 @@ class Service:
 
     def client(self, label: str = "") -> Client:
         """A new connection to the daemon."""
-        return Client(self.socket, label=label)
+        # What a restart does to a client is for the scenarios to show: none of them comes back by itself.
+        return Client(self.socket, label=label, resume=False)
 
     def kill_daemon(self) -> None:
         """`kill -9`, and it is gone; hosts and cards are not its business any more."""
@@ -92,7 +101,13 @@ class Service:
 @contextmanager
 def running(directory: Path, config: str) -> Iterator[Service]:
     """A service that is up, and stopped at the end of the block."""
-    service = Service(directory, config)
+    with running_as(Service(directory, config)) as service:
+        yield service
+
+
+@contextmanager
+def running_as(service: AnyService) -> Iterator[AnyService]:
+    """The service is up, and stopped at the end of the block."""
     try:
         service.start()
         yield service
@@ -134,6 +149,12 @@ class Follower:
     def kinds(self, call: str) -> list[str]:
         """What has happened to the call so far, in order."""
         return [event.kind for event in self.seen if call in ("", event.call)]
+
+    def count(self, kind: str) -> int:
+        """How many events of that kind have come so far."""
+        while not self._queue.empty():
+            self.seen.append(self._queue.get())
+        return sum(event.kind == kind for event in self.seen)
 
     def close(self) -> None:
         """Nothing more is followed."""

@@ -16,7 +16,7 @@ CHUNK = 1024
 """Octets a read or write: few system calls, and with 32 blocks four seconds of room for a loaded machine's pauses."""
 DEPTH = 32
 PATIENCE_S = 120.0
-_EVENT_PENDING = 500
+EVENT_PENDING = 500
 """ELAST of the kernel's driver: read and write fail until the line host has taken the event off."""
 _IDLE = frozenset((0xD5, 0xFF, 0x7F))
 """What a line carries while nobody writes, and so never part of what we send. Source: G.711, zero of either sign."""
@@ -38,8 +38,25 @@ def _drain(fd: int) -> None:
         except BlockingIOError:
             return
         except OSError as error:
-            if error.errno != _EVENT_PENDING:
+            if error.errno != EVENT_PENDING:
                 raise
+
+
+def wait_quiet(*fds: int) -> None:
+    """Whatever was queued for the line has been sent and read: on every descriptor only idle octets come."""
+    limit = time.monotonic() + PATIENCE_S
+    for fd in fds:
+        heard = set(range(256))
+        while heard - _IDLE:
+            assert time.monotonic() < limit, f"descriptor {fd} is never quiet"
+            select.select([fd], [], [], 1)
+            try:
+                heard = set(os.read(fd, CHUNK))
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                if error.errno != EVENT_PENDING:
+                    raise
 
 
 @dataclass
@@ -127,7 +144,7 @@ class Talk:
         except BlockingIOError:
             pass
         except OSError as error:
-            if error.errno != _EVENT_PENDING:
+            if error.errno != EVENT_PENDING:
                 end.wrong = end.wrong or str(error)
 
     def goes_on(self, octets: int = 4096) -> None:

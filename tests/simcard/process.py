@@ -14,6 +14,7 @@ from pathlib import Path
 from dahdi_py.backends.card_link import CardLink
 from dahdi_py.core.terms import LineType
 from dahdi_py.wire.interface import Empty, Request
+from dahdi_py.wire.messages import cable
 from dahdi_py.wire.messages import card as messages
 
 PATIENCE_S = 20.0
@@ -55,10 +56,10 @@ class CardProcess:
             return link.ask("Status", messages.CardPortRequest(port=port), messages.CardStatus)
 
     def cable(self, a: str, b: str) -> None:
-        self.ask("Cable", messages.CardCableRequest(a=a, b=b))
+        self.ask("Cable", cable.CableRequest(a=a, b=b))
 
     def uncable(self, port: str) -> None:
-        self.ask("Uncable", messages.CardPortRequest(port=port))
+        self.ask("Uncable", cable.PortRequest(port=port))
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

@@ -41,7 +41,11 @@ def test_the_demo_carries_calls_over_e1_and_t1_and_leaves_nothing(run_dir: Path)
         [*COMMAND, "demo"], env=environment(run_dir), capture_output=True, text=True, check=False, timeout=100
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("complete and in order") == 2
+    assert done.stdout.count("complete and in order") == 3
+    raised, over = done.stdout.partition("The cable was out for 5 s.")[::2]
+    assert re.search(r"span e1-user +RED/LOS ", raised), raised
+    assert re.search(r"span e1-network +RED/LOS ", raised), raised
+    assert over.count("no alarms") == 1
     assert done.stdout.count("cause 16 normal call clearing") == 2
     for name in ("SETUP", "CONNECT", "DISCONNECT", "RELEASE"):
         assert len(re.findall(rf"(?:sent|received) +{name}(?:  |$)", done.stdout, re.MULTILINE)) >= 2, name
@@ -55,7 +59,8 @@ def test_the_demo_gives_one_json_document(run_dir: Path) -> None:
     told = json.loads(done.stdout)
     assert [span["type"] for span in told["spans"]] == ["E1", "E1", "T1", "T1"]
     assert [record["span"] for record in told["records"]] == ["e1-user", "t1-user"]
-    assert all(record["duration_s"] > 1 for record in told["records"])
+    assert [record["duration_s"] > 5 for record in told["records"]] == [True, False]
+    assert {alarm["subject"] for alarm in told["alarms"]} == {"e1-user", "e1-network"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -114,7 +119,8 @@ def test_every_list_has_a_table_and_a_document(run_dir: Path) -> None:
         for words in (
             [], ["spans"], ["spans", "1"], ["channels"], ["channels", "show", "1", "5"],
             ["groups"], ["groups", "show", "e1-user"], ["calls"], ["calls", "history"], ["alarms"], ["hosts"],
-            ["daemon", "status"], ["api", "introspect"], ["api", "introspect", "Calls"], ["api", "call", "Spans.List"],
+            ["daemon", "status"], ["daemon", "audit"], ["api", "introspect"], ["api", "introspect", "Calls"],
+            ["api", "call", "Spans.List"],
         ):  # fmt: skip
             table = service.command(*words)
             assert table.returncode == 0, f"{words}: {table.stderr}"
@@ -128,7 +134,7 @@ def exit_codes(service: Foreground) -> None:
     for words, code in (
         (["spans", "show", "9"], 3), (["channels", "show", "1", "16"], 3), (["groups", "show", "none"], 3),
         (["calls", "show", "none"], 3), (["calls", "hangup", "none"], 3), (["calls", "history", "none"], 3),
-        (["hosts", "drain", "none"], 3), (["calls", "place", "2001", "--span", "9"], 3),
+        (["hosts", "drain", "none", "--reason", "x"], 3), (["calls", "place", "2001", "--span", "9"], 3),
     ):  # fmt: skip
         done = service.command(*words)
         assert done.returncode == code, f"{words}: {done.returncode} {done.stderr}"

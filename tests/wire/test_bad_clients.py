@@ -194,6 +194,34 @@ def test_more_unanswered_calls_than_may_be_are_read_later(run_dir: Path) -> None
             assert len(service.later) <= 5
 
 
+def test_who_floods_waits_for_everybody_elses_turn(run_dir: Path) -> None:
+    limits = Limits(at_a_turn=4)
+    with serving(run_dir / "s", limits=limits) as service, raw(service.path) as flood, raw(service.path) as calm:
+
+        def both_at_once() -> None:
+            # While this runs nothing is read: all of it is there when the loop looks next.
+            flood.sendall(b'{"method":"org.dahdipy.Test.Later","parameters":{"text":"flood"}}\0' * 500)
+            calm.sendall(b'{"method":"org.dahdipy.Test.Later","parameters":{"text":"calm"}}\0')
+
+        for sock in (flood, calm):
+            sock.sendall(b'{"method":"org.dahdipy.Test.Echo","parameters":{"text":"here"}}\0')
+            assert sock.recv(1000)
+        service.run(both_at_once)
+        wait_for(lambda: len(service.later) == 501)
+        order = [parameters.text for _, parameters in service.later]
+        assert order.index("calm") <= 8
+
+
+def test_one_user_cannot_take_every_connection(run_dir: Path) -> None:
+    with serving(run_dir / "s", limits=Limits(of_one_user=2)) as service, ExitStack() as held:
+        for _ in range(2):
+            connection = held.enter_context(Connection(service.path, PATIENCE_S))
+            connection.call("org.dahdipy.Test.Echo", Echo(text="in"), Echoed)
+        late = held.enter_context(Connection(service.path, PATIENCE_S))
+        with pytest.raises(AccessError, match=rf"uid {os.getuid()} has 2 connections .* the limit of one user"):
+            late.call("org.dahdipy.Test.Echo", Echo(text="out"), Echoed)
+
+
 def test_descriptors_that_nobody_asked_for_are_not_kept(service: Service, bystander: Connection) -> None:
     with raw(service.path) as sock:
         sock.sendall(b'{"method":"org.dahdipy.Test.Echo","parameters":{"text":"a"}}\0')

@@ -16,7 +16,7 @@ from dahdi_py.daemon.api.placing import Placing
 from dahdi_py.daemon.checks import check_cause, check_digits, refuse_parameter
 from dahdi_py.daemon.circuits import Call
 from dahdi_py.daemon.clients import Client
-from dahdi_py.daemon.control import Control
+from dahdi_py.daemon.control import Control, spared
 from dahdi_py.errors import DahdiPyError, NotFound, NotOwner, RoleMissing, WrongCallState
 from dahdi_py.wire.dispatch import Handler
 from dahdi_py.wire.interface import Empty
@@ -106,7 +106,10 @@ class CallsApi:
         ours = refused or self._owns(client, call, wants.token)
         if not (ours or wants.force):
             raise _not_owner(call, "Hangup", "; an operator may with force")
-        by = "core" if ours else "operator"
+        own = refused or (ours and client.uid == call.owner.uid)
+        if call.emergency and not own:
+            raise spared(call, "Hangup")
+        by = "core" if own else "operator"
         asked = host.HangupRequest(call=call.call, cause=wants.cause, cleared_by=by)
 
         def clearing() -> None:
@@ -128,8 +131,10 @@ class CallsApi:
         archive = self._control.archive
         if archive is None:
             raise NotFound("no records are kept: service.journal is off", kind="record", name=wants.call)
-        if wants.span.isdecimal() and wants.span not in self._inventory.spans:
-            wants = msgspec.structs.replace(wants, span=self._inventory.span(wants.span).name)
+        if wants.span and wants.circuit:
+            raise refuse_parameter("circuit", "name a span or a circuit, one of the two")
+        if wants.span:
+            wants = msgspec.structs.replace(wants, circuit=self._inventory.span(wants.span).config.circuit)
         found = archive.history(wants)
         found.add_done_callback(
             lambda future: self._control.loop.call_soon_threadsafe(_answer_history, request, future)
@@ -147,7 +152,7 @@ class CallsApi:
         return call
 
     def _owns(self, client: Client, call: Call, token: str) -> bool:
-        return call.client is client or bool(token and token == call.token)
+        return call.client is client or bool(token and token == call.token and client.may_use(call.owner))
 
     def _do(
         self, request: Request, call: Call, method: str, asked: msgspec.Struct, then: Callable[[], None] | None = None

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
-from dahdi_py.core.terms import Phase
-from dahdi_py.daemon import views
+from dahdi_py.daemon import older, views
 from dahdi_py.daemon.api.routes import Route, Routes
-from dahdi_py.daemon.checks import check_cause, check_label
-from dahdi_py.daemon.circuits import Lease
+from dahdi_py.daemon.checks import check_cause, check_label, check_seconds
+from dahdi_py.daemon.circuits import Lease, Span
 from dahdi_py.daemon.clients import Client
 from dahdi_py.daemon.control import Control
-from dahdi_py.errors import DahdiPyError, NotOwner, StaleToken, UntrustedMedia
+from dahdi_py.daemon.limits import Ticket
+from dahdi_py.daemon.link import Link
+from dahdi_py.errors import DahdiPyError, UntrustedMedia
 from dahdi_py.wire.dispatch import Handler
 from dahdi_py.wire.framing import close_all
 from dahdi_py.wire.interface import Empty
@@ -42,7 +44,6 @@ class ChannelsApi:
             "Allocate": self.allocate,
             "Open": self.open,
             "Release": self.release,
-            "Reclaim": self.reclaim,
         }
 
     def list(self, request: Request, wants: wire.ListRequest) -> None:
@@ -53,20 +54,25 @@ class ChannelsApi:
     def allocate(self, request: Request, wants: wire.AllocateRequest) -> None:
         """A lease, on the first host that has a channel free."""
         client: Client = request.peer.data
-        routes = self._routes.find(wants.group, wants.span, wants.timeslot)
+        routes = self._routes.find(wants.group, wants.span, wants.timeslot, client=client, exclude=wants.exclude)
         if wants.label:
             check_label(wants.label)
+        if wants.detach_s:
+            check_seconds("detach_s", wants.detach_s)
         if wants.open and not client.trusted:
-            routes = self._routes.without_kernel(routes)
-        self._reserve(request, client, wants, routes, 0, None)
+            routes = self._routes.for_anybody(routes)
+        groups = (wants.group,) if wants.group else self._routes.limiting(wants.span, wants.timeslot, client=client)
+        ticket = self._control.limits.admit(client, groups)
+        self._reserve(request, client, wants, ticket, routes, 0, None)
 
     def _reserve(
-        self, request: Request, client: Client, wants: wire.AllocateRequest, routes: Sequence[Route], at: int,
-        before: DahdiPyError | None,
+        self, request: Request, client: Client, wants: wire.AllocateRequest, ticket: Ticket, routes: Sequence[Route],
+        at: int, before: DahdiPyError | None,
     ) -> None:  # fmt: skip
         while at < len(routes) and not routes[at].link.up:
             at += 1
         if at == len(routes):
+            ticket.done()
             request.fail(before or self._routes.none_up(routes))
             return
         route = routes[at]
@@ -74,35 +80,51 @@ class ChannelsApi:
 
         def reserved(reply: host.ReserveReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
             if reply is not None:
-                self._reserved(request, client, owner, route, reply, fds)
+                self._reserved(request, client, owner, route, wants.detach_s, reply, fds)
+                ticket.done()
             elif error is not None and self._routes.elsewhere(error):
-                self._reserve(request, client, wants, routes, at + 1, before or error)
+                self._reserve(request, client, wants, ticket, routes, at + 1, before or error)
             else:
+                ticket.done()
                 request.fail(error or DahdiPyError("no answer"))
 
-        route.link.call(
-            "org.dahdipy.Host.Reserve",
-            host.ReserveRequest(
-                spans=route.spans, owner=owner, order=route.order, timeslot=wants.timeslot,
-                exclusive=wants.exclusive, open=wants.open, media=wants.media,
-            ),
-            host.ReserveReply,
-            reserved,
+        try:
+            if route.group != wants.group:
+                ticket.enter(route.group)
+            route.link.call(
+                "org.dahdipy.Host.Reserve",
+                older.understood(route.link, self._asked(wants, owner, route)),
+                host.ReserveReply,
+                reserved,
+            )  # fmt: skip
+        except DahdiPyError as error:
+            ticket.done()
+            request.fail(before or error)
+
+    def _asked(self, wants: wire.AllocateRequest, owner: host.OwnerRequest, route: Route) -> host.ReserveRequest:
+        return host.ReserveRequest(
+            spans=route.spans, owner=owner, order=route.order, timeslot=wants.timeslot, exclusive=wants.exclusive,
+            open=wants.open, media=wants.media, masks=route.masks, spare=route.spare, group=route.group,
+            detach_s=wants.detach_s, relay=route.relay,
         )  # fmt: skip
 
     def _reserved(
-        self, request: Request, client: Client, owner: host.OwnerRequest, route: Route, reply: host.ReserveReply,
-        fds: Sequence[int],
+        self, request: Request, client: Client, owner: host.OwnerRequest, route: Route, detach_s: int,
+        reply: host.ReserveReply, fds: Sequence[int],
     ) -> None:  # fmt: skip
         control = self._control
         lease = self._inventory.lease(reply.token, route.link.name, reply.span, reply.timeslot, owner, client)
+        lease.group = route.group
+        if detach_s:
+            lease.detach(detach_s, time.time_ns())
+        self._routes.took(route, reply.span, reply.timeslot)
         if client.gone:
             close_all(fds)
-            control.owners.release_token(reply.token, client)
+            control.owners.given_back(reply.token, client)
             return
         if reply.media is not None and reply.media.medium == "kernel" and not client.trusted:
             close_all(fds)
-            control.owners.release_token(reply.token, client)
+            control.owners.given_back(reply.token, client)
             request.fail(untrusted(reply.span))
             return
         request.reply(
@@ -118,9 +140,8 @@ class ChannelsApi:
         """Another copy of a leased channel's descriptor."""
         client: Client = request.peer.data
         link = self._control.link_of(wants.token)
-        lease = self._known(wants.token)
-        if not client.trusted and self._inventory.spans[lease.span].kernel:
-            raise untrusted(lease.span)
+        lease = self._control.lease_of(wants.token, client)
+        relay = relayed(self._inventory.spans[lease.span], link, client)
 
         def opened(reply: host.OpenReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
             if reply is None:
@@ -134,14 +155,20 @@ class ChannelsApi:
                 )
 
         link.call(
-            "org.dahdipy.Host.Open", host.OpenRequest(token=wants.token, media=wants.media), host.OpenReply, opened
+            "org.dahdipy.Host.Open",
+            host.OpenRequest(token=wants.token, media=wants.media, relay=relay),
+            host.OpenReply,
+            opened,
         )
 
     def release(self, request: Request, wants: wire.ReleaseRequest) -> None:
         """The lease ends; a call on it is cleared."""
         check_cause(wants.cause)
         link = self._control.link_of(wants.token)
-        lease = self._known(wants.token)
+        client: Client = request.peer.data
+        lease = self._control.lease_of(wants.token, client)
+        self._control.spare_emergency(self._inventory.calls.get(lease.call), client, "Release")
+        by = "core" if client.uid == lease.owner.uid else "operator"
 
         def released(reply: Empty | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
             if error is not None:
@@ -150,56 +177,8 @@ class ChannelsApi:
             self._control.owners.released(lease)
             request.reply(_DONE)
 
-        link.call(
-            "org.dahdipy.Host.Release", host.ReleaseRequest(token=wants.token, cause=wants.cause), Empty, released
-        )
-
-    def reclaim(self, request: Request, wants: wire.ReclaimRequest) -> None:
-        """An orphaned lease, and the call on it, are this connection's."""
-        client: Client = request.peer.data
-        check_label(wants.label)
-        link = self._control.link_of(wants.token)
-        lease = self._known(wants.token)
-        if lease.client is not None and lease.client is not client:
-            raise NotOwner(
-                f"the lease {wants.token} is held by process {lease.client.pid}, whose connection is open: "
-                "it is no orphan; show its token to use it"
-            )
-        owner = client.owner(wants.label or lease.owner.label)
-
-        def assigned(reply: Empty | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
-            if error is not None:
-                request.fail(error)
-            elif not client.gone:
-                self._reclaimed(request, client, owner, lease)
-            elif lease.client is None:
-                self._inventory.own(lease, client)
-                self._control.owners.release_token(lease.token, client)
-
-        link.call("org.dahdipy.Host.Assign", host.AssignRequest(token=wants.token, owner=owner), Empty, assigned)
-
-    def _known(self, token: str) -> Lease:
-        lease = self._inventory.leases.get(token)
-        if lease is None:
-            raise StaleToken(f"the lease {token!r} has ended, or never was one", token=token)
-        return lease
-
-    def _reclaimed(self, request: Request, client: Client, owner: host.OwnerRequest, lease: Lease) -> None:
-        if lease.token not in self._inventory.leases:
-            request.fail(StaleToken(f"the lease {lease.token} has just ended", token=lease.token))
-            return
-        lease.owner, lease.orphaned = owner, False
-        self._inventory.own(lease, client)
-        call = self._inventory.calls.get(lease.call)
-        if call is not None:
-            call.owner, call.orphaned = owner, False
-            self._inventory.own_call(call, client)
-        request.reply(
-            wire.ReclaimReply(
-                span=lease.span, timeslot=lease.timeslot, phase=str(lease.phase or Phase.RESERVED), call=lease.call
-            )
-        )
-        self._tell("channel.reclaimed", lease)
+        asked = host.ReleaseRequest(token=wants.token, cause=wants.cause, cleared_by=by)
+        link.call("org.dahdipy.Host.Release", asked, Empty, released)
 
     def _tell(self, kind: str, lease: Lease) -> None:
         owner = lease.owner
@@ -207,6 +186,19 @@ class ChannelsApi:
             kind, host=lease.host, span=lease.span, timeslot=lease.timeslot, call=lease.call, token=lease.token,
             data={"owner": {"pid": owner.pid, "uid": owner.uid, "label": owner.label}},
         )  # fmt: skip
+
+
+def relayed(span: Span, link: Link, client: Client) -> bool:
+    """Whether the client gets the span's descriptors relayed.
+
+    Raises:
+        UntrustedMedia: It would have to, and the host cannot.
+    """
+    if client.trusted or not span.kernel:
+        return False
+    if not older.speaks(link, 2):
+        raise untrusted(span.name)
+    return True
 
 
 def untrusted(span: str) -> UntrustedMedia:

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`org.dahdipy.Spans`, `.Groups`, `.Alarms`, `.Events`, `.Hosts`, `.Daemon`: what is, and what happens."""
+"""`org.dahdipy.Spans`, `.Groups`, `.Events`, `.Hosts`, `.Daemon`: what is, and what happens."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from importlib import metadata
+from sqlite3 import Error as SqliteError
 
 from dahdi_py import __version__
-from dahdi_py.core import alarm
 from dahdi_py.daemon import views
 from dahdi_py.daemon.api.access import roles_in_order
+from dahdi_py.daemon.checks import refuse_parameter
 from dahdi_py.daemon.control import Control
 from dahdi_py.daemon.following import HostState
 from dahdi_py.daemon.supervisor import Process
 from dahdi_py.errors import DahdiPyError, NotFound
 from dahdi_py.wire.dispatch import Handler
 from dahdi_py.wire.interface import Empty
-from dahdi_py.wire.messages import alarms, daemon, events, groups, host, hosts, spans
+from dahdi_py.wire.messages import daemon, events, groups, host, hosts, spans
 from dahdi_py.wire.messages.common import Cursor
 from dahdi_py.wire.server import Request
 
@@ -50,10 +52,9 @@ class StateApi:
         return {
             "org.dahdipy.Spans": {"List": self.list_spans, "Get": self.get_span},
             "org.dahdipy.Groups": {"List": self.list_groups, "Get": self.get_group},
-            "org.dahdipy.Alarms": {"List": self.list_alarms},
             "org.dahdipy.Events": {"Monitor": self._control.feed.follow, "Position": self.position},
             "org.dahdipy.Hosts": {"List": self.list_hosts, "Drain": self.drain},
-            "org.dahdipy.Daemon": {"Status": self.status, "Stop": self.stop},
+            "org.dahdipy.Daemon": {"Status": self.status, "Audit": self.audit, "Stop": self.stop},
         }
 
     def list_spans(self, request: Request, wants: Empty) -> None:
@@ -76,27 +77,10 @@ class StateApi:
     def _group(self, name: str) -> groups.Group:
         for conf in self._control.config.groups:
             if conf.name == name:
-                return views.group(self._inventory, conf, self._control.serving.offers.serving(name))
+                serving = self._control.serving.offers.serving(name)
+                return views.group(self._inventory, conf, serving, self._control.administration.of_group(name))
         known = ", ".join(group.name for group in self._control.config.groups) or "none is configured"
         raise NotFound(f"no group {name!r}; groups: {known}", kind="group", name=name)
-
-    def list_alarms(self, request: Request, wants: Empty) -> None:
-        """What is wrong, the worst first."""
-        request.reply(alarms.AlarmList(alarms=[views.alarm_record(one) for one in self.conditions()]))
-
-    def conditions(self) -> list[alarm.Condition]:
-        """Everything that is wrong now, the worst first."""
-        control = self._control
-        found = views.span_conditions(self._inventory)
-        for name, state in control.hosts.items():
-            if not state.link.up:
-                lost = [span.name for span in self._inventory.spans_of(name)]
-                found.append(alarm.of_host(name, self._problem(state), lost, state.since_ns))
-        journal = control.journal
-        if journal.problem:
-            directory = str(control.state_directory)
-            found.append(alarm.of_ledger(directory, journal.problem, journal.waiting, journal.since_ns))
-        return alarm.worst_first(found)
 
     def _problem(self, state: HostState) -> str:
         return self._processes[state.link.name].problem or state.problem
@@ -144,16 +128,17 @@ class StateApi:
     def status(self, request: Request, wants: Empty) -> None:
         """The verdict at a glance."""
         control = self._control
-        conditions = self.conditions()
+        roots = [one for one in control.alarms.standing() if not one.hidden_by]
         members = list(self._inventory.spans.values())
         up = sum(not one.disabled for one in members)
-        verdict = "ok" if not conditions else "degraded" if up else "down"
+        well = not roots and up == len(members)
+        verdict = "ok" if well else "degraded" if up else "down"
         request.reply(
             daemon.Status(
                 service=control.config.service.name, version=__version__, protocol=host.PROTOCOL, pid=os.getpid(),
                 epoch=control.epoch, started_ns=control.started_ns, ready=control.ready, socket=self._socket,
                 config=self._config, state_directory=str(control.state_directory), verdict=verdict,
-                problems=[one.text for one in conditions], spans_up=up, spans=len(members),
+                problems=[one.condition.text for one in roots], spans_up=up, spans=len(members),
                 channels_used=sum(one.used for one in members), channels_usable=sum(one.usable for one in members),
                 channels=sum(len(one.channels) for one in members), calls=len(self._inventory.calls),
                 clients=len(control.clients), journal=control.config.service.journal and not control.journal.problem,
@@ -161,10 +146,30 @@ class StateApi:
             )
         )  # fmt: skip
 
+    def audit(self, request: Request, wants: daemon.AuditRequest) -> None:
+        """Who asked for what, read beside the loop."""
+        if not 1 <= wants.limit <= 1000:
+            raise refuse_parameter("limit", f"{wants.limit}; expected 1-1000")
+        archive = self._control.archive
+        if archive is None or not self._control.config.service.audit:
+            raise NotFound("no audit is kept: service.journal or service.audit is off", kind="audit", name="")
+        archive.audit(wants).add_done_callback(
+            lambda future: self._control.loop.call_soon_threadsafe(_answer_audit, request, future)
+        )
+
     def stop(self, request: Request, wants: daemon.StopRequest) -> None:
         """The daemon ends, or the whole service."""
         request.reply(_DONE)
         self._stop(wants.service)
+
+
+def _answer_audit(request: Request, future: Future[list[daemon.AuditEntry]]) -> None:
+    try:
+        entries = future.result()
+    except SqliteError as error:
+        request.fail(DahdiPyError(f"the ledger cannot be read: {error}"))
+    else:
+        request.reply(daemon.AuditReply(entries=entries))
 
 
 def installed_version() -> str:

@@ -14,6 +14,8 @@ class Call(Record):
         direction: incoming (from the line) or outgoing.
         phase: offered, setup, proceeding, alerting, active, releasing.
         media: The channel is agreed: its descriptor may be fetched by `Channels.Open`.
+        emergency: It is never pre-empted nor cleared by force.
+        group: The trunk group it was placed in.
     """
 
     call: str
@@ -33,6 +35,8 @@ class Call(Record):
     owner: Owner
     orphaned: bool = False
     correlation: str = ""
+    emergency: bool = False
+    group: str = ""
 
 
 class CallList(Record):
@@ -64,6 +68,9 @@ class PlaceRequest(Request):
         answer_timeout_s: Clear with cause 19 when not answered by then; 0 for 180 s.
         correlation: The core's own id, kept in the record; at most 128 characters.
         detach_s: The call outlives this connection and is hung up (cause 16) after so many seconds; 0: it does not.
+        exclude: With a group: not on these spans (such as the one a call came in by).
+        preempt: When nothing is free, clear a call that is no emergency for it; needs `calls.preemption` and the role
+            operate (emergency numbers do so for every core).
     """
 
     called: PartyRequest
@@ -81,10 +88,15 @@ class PlaceRequest(Request):
     label: str = ""
     answer_timeout_s: int = 0
     detach_s: int = 0
+    exclude: list[str] = []
+    preempt: bool = False
 
 
 class PlaceReply(Record):
-    """The call's id, the same in events, log and record; where it goes first, and its lease."""
+    """The call's id, the same in events, log and record; where it goes first, and its lease.
+
+    Without a token it waits for a channel that is being pre-empted; its `call.attempt` event then has the token.
+    """
 
     call: str
     token: str
@@ -98,12 +110,15 @@ class ServeRequest(Request):
     Attributes:
         numbers: Patterns: digits, `X` any digit, `2001-2009` a range, trailing `.` any rest; empty for every number.
         priority: Lower is offered first.
+        sharing: share: cores of one priority take turns; fork: each call goes to all of them that fork at once, the
+            first claim wins.
     """
 
     groups: list[str] = []
     numbers: list[str] = []
     label: str = ""
     priority: int = 10
+    sharing: str = "share"
 
 
 class Offer(Record):
@@ -203,6 +218,8 @@ class CallRecord(Record):
         cleared_by: peer, core, client_death, operator, daemon_lost, host, line; empty while open.
         messages: Every Q.931 message with its instants.
         state: open or closed.
+        overruns, underruns: Of its audio, as `Channels.Counters` has them; None where no count was kept.
+        circuit: The carrier's name for the span's circuit then, else the span's name; records are found under it.
     """
 
     call: str
@@ -226,6 +243,11 @@ class CallRecord(Record):
     owner: Owner
     correlation: str
     messages: list[Message]
+    overruns: int | None = None
+    underruns: int | None = None
+    emergency: bool = False
+    group: str = ""
+    circuit: str = ""
 
 
 class HistoryRequest(Request):
@@ -233,13 +255,16 @@ class HistoryRequest(Request):
 
     Attributes:
         limit: At most so many, 1-1000.
+        span: Only of the circuit that this span has now, under whatever name and number it was then.
         number: Only with this called or calling number.
+        circuit: Only of this circuit.
     """
 
     limit: int = 20
     call: str = ""
     span: str = ""
     number: str = ""
+    circuit: str = ""
 
 
 class HistoryReply(Record):

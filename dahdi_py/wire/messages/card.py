@@ -8,9 +8,12 @@ from typing import Annotated
 import msgspec
 
 from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
+from dahdi_py.wire.messages import cable
 
 PROTOCOL = 1
 Slot = Annotated[int, msgspec.Meta(ge=0, le=31)]
+AnySlot = Annotated[int, msgspec.Meta(ge=0, le=255)]
+"""One that no port has is refused by itself, not with all that was asked along with it."""
 
 
 class CardInfo(Record):
@@ -112,16 +115,41 @@ class CardHdlc(Record):
     shorts: int
 
 
+class CardLineCounts(Record):
+    """What the framer saw since the card's start.
+
+    Attributes:
+        violations: Of the line code.
+        crc: Blocks with a wrong CRC: CRC-4 submultiframes, CRC-6 extended superframes.
+        ebit: E1: blocks that the far end says were wrong.
+        fas: E1: frame alignment words in error; T1: framing bits in error.
+        severe: E1: losses of frame alignment; T1: framing periods with two errors.
+        reframes: Frame alignments found; `cofa`: at another place than before.
+    """
+
+    violations: int
+    crc: int
+    ebit: int
+    fas: int
+    severe: int
+    reframes: int
+    cofa: int
+
+
 class CardStatus(Record):
     """A port at this moment; counts since the card's start.
 
     Attributes:
         alarms: Alarm bits as the received signal makes them (core.terms.Alarms).
         held: Timeslots with an open descriptor, in any process.
-        slips: Frames lost because the card was late.
+        slips: Frames left out or given twice where clocks differ.
+        late: Frames lost because the card was late.
         overruns: Blocks or frames dropped because a client did not read.
         underruns: Idle octets sent because a client did not write.
         cut: Writes longer than a block or frame may be.
+        level_db: Of the received signal, dB off nominal; null without one.
+        clocked_by_line: It takes its clock from the line now.
+        line: What its framer saw.
     """
 
     port: str
@@ -133,6 +161,10 @@ class CardStatus(Record):
     underruns: int
     cut: int
     hdlc: CardHdlc
+    level_db: float | None = None
+    clocked_by_line: bool = False
+    line: CardLineCounts | None = None
+    late: int = 0
 
 
 class CardOpenRequest(Request):
@@ -146,7 +178,7 @@ class CardOpenRequest(Request):
     """
 
     port: str
-    timeslot: Slot
+    timeslot: AnySlot
     law: str
     mode: str = "voice"
     chunk: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 160
@@ -172,7 +204,67 @@ class CardTimeslotRequest(Request):
     """Names a timeslot of a port."""
 
     port: str
-    timeslot: int
+    timeslot: AnySlot
+
+
+class CardBatchRequest(Request):
+    """What one turn of a host wants of timeslots: to know which are free, and others open.
+
+    Attributes:
+        open: At most 253, the descriptors one message carries.
+    """
+
+    prove: list[CardTimeslotRequest] = []
+    open: list[CardOpenRequest] = []
+
+
+class CardRefused(Record):
+    """One of a batch that could not be.
+
+    Attributes:
+        at: Its place in the request's list, from 0.
+        error: The wire name of what a request of its own would have failed with.
+    """
+
+    at: int
+    error: str
+    message: str
+
+
+class CardBatchReply(Record):
+    """What became of a batch; the descriptors are those of the opened timeslots, in order.
+
+    Attributes:
+        held: Of `prove`, those that are not free.
+        refused: Of `open`, those that are not open.
+        depths: What the opened ones' depths really are, in order.
+    """
+
+    held: list[CardRefused]
+    refused: list[CardRefused]
+    depths: list[int]
+
+
+class CardCrossConnectRequest(Request):
+    """Two open timeslots are joined in the card, each sending what the other receives; or, `on` False, parted."""
+
+    a: str
+    a_timeslot: int
+    b: str
+    b_timeslot: int
+    on: bool = True
+
+
+class CardMissed(Record):
+    """What a timeslot's client missed since it was opened last.
+
+    Attributes:
+        overruns: Blocks or frames dropped because it did not read.
+        underruns: Idle octets sent because it did not write.
+    """
+
+    overruns: int
+    underruns: int
 
 
 class CardDchannelReply(Record):
@@ -182,16 +274,9 @@ class CardDchannelReply(Record):
 
 
 class CardNews(Record):
-    """Ports whose alarms changed; first, at once, every port."""
+    """Ports whose alarms changed, or within a second their counts and clocks; first, at once, every port."""
 
     ports: list[str]
-
-
-class CardCableRequest(Request):
-    """Two ports of one line type, neither with a cable."""
-
-    a: str
-    b: str
 
 
 INTERFACE = Interface(
@@ -206,9 +291,20 @@ INTERFACE = Interface(
         Method("Status", CardPortRequest, CardStatus, doc="Alarms and counters of a port."),
         Method("OpenTimeslot", CardOpenRequest, CardOpenReply, role="operate", fds=True, doc="A B-channel."),
         Method("ProveFree", CardTimeslotRequest, Empty, role="operate", doc="Refused while anybody has it open."),
+        Method("CrossConnect", CardCrossConnectRequest, Empty, role="operate", doc="Join two timeslots, or part them."),
+        Method("Batch", CardBatchRequest, CardBatchReply, role="operate", fds=True, doc="Many of both at once."),
+        Method("Missed", CardTimeslotRequest, CardMissed, doc="What a timeslot's client did not read and write."),
         Method("OpenDchannel", CardDchannelRequest, CardDchannelReply, role="operate", fds=True, doc="A D-channel."),
-        Method("Monitor", Empty, CardNews, stream=True, doc="Which ports' alarms change."),
-        Method("Cable", CardCableRequest, Empty, role="operate", doc="Join two ports."),
-        Method("Uncable", CardPortRequest, Empty, role="operate", doc="Pull a port's cable."),
+        Method("Monitor", Empty, CardNews, stream=True, doc="Which ports' status changes."),
+        Method("Lines", Empty, cable.LineList, doc="Every port's line: cable, faults, clock, level, loops."),
+        Method("Cable", cable.CableRequest, Empty, role="operate", doc="Join two ports."),
+        Method("Uncable", cable.PortRequest, Empty, role="operate", doc="Pull a port's cable."),
+        Method("Inject", cable.FaultRequest, Empty, role="operate", doc="A fault begins on a port's cable."),
+        Method("Mend", cable.MendRequest, Empty, role="operate", doc="A port's cable is without fault."),
+        Method("Clock", cable.ClockRequest, Empty, role="operate", doc="Set a port's oscillator and clock source."),
+        Method("Level", cable.LevelRequest, Empty, role="operate", doc="Set a cable's loss and a port's build-out."),
+        Method("Loop", cable.LoopRequest, Empty, role="operate", doc="Loop a port or timeslots of it."),
+        Method("FarEnd", cable.FarEndRequest, Empty, role="operate", doc="Put a CSU or NIU at the other end."),
+        Method("SendCode", cable.CodeRequest, Empty, role="operate", doc="Send a loop code."),
     ),
 )

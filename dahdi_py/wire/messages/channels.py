@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
-from dahdi_py.wire.messages.common import Media, MediaRequest, Owner
+from dahdi_py.wire.messages.common import AdministerReply, Media, MediaRequest, Owner
 
 
 class Channel(Record):
@@ -16,6 +16,9 @@ class Channel(Record):
         usage: idle or busy.
         phase: reserved, setup, alerting, active, releasing, restarting; empty when idle.
         orphaned: The owner's connection is gone; it may reclaim the lease by its token.
+        who: Locked or shutting down: by whom, `why` and since when (UTC, ns).
+        expires_ns: UTC when the lease on it ends by itself, ns; 0 for never.
+        lessee: Quarantined: who had it last and still holds its descriptor, by pid, uid and label.
     """
 
     span: str
@@ -29,6 +32,11 @@ class Channel(Record):
     call: str = ""
     owner: Owner | None = None
     orphaned: bool = False
+    who: str = ""
+    why: str = ""
+    since_ns: int = 0
+    expires_ns: int = 0
+    lessee: str = ""
 
 
 class ListRequest(Request):
@@ -50,6 +58,9 @@ class AllocateRequest(Request):
         exclusive: An incoming SETUP for the timeslot does not move the lease.
         open: Send the descriptor with the reply.
         label: How the owner wants to be named in lists and logs, at most 64 characters.
+        exclude: With a group: not on these spans (such as the one a call came in by).
+        detach_s: The lease outlives this connection and ends by itself after so many seconds unless renewed; 0: it
+            ends with the connection.
     """
 
     group: str = ""
@@ -59,6 +70,89 @@ class AllocateRequest(Request):
     open: bool = True
     media: MediaRequest | None = None
     label: str = ""
+    exclude: list[str] = []
+    detach_s: int = 0
+
+
+class AllocateSpanRequest(Request):
+    """Lease every B-channel of a span at once, or none."""
+
+    span: str
+    open: bool = True
+    media: MediaRequest | None = None
+    label: str = ""
+    detach_s: int = 0
+
+
+class SpanLease(Record):
+    """One lease of a whole span's."""
+
+    token: str
+    timeslot: int
+
+
+class AllocateSpanReply(Record, omit_defaults=True):
+    """The leases by ascending timeslot; with `open` descriptor i belongs to lease i."""
+
+    span: str
+    leases: list[SpanLease]
+    media: Media | None = None
+
+
+class RenewRequest(Request):
+    """The lease is detached and ends by itself so many seconds from now; 0: it ends with this connection."""
+
+    token: str
+    detach_s: int
+
+
+class HandOverRequest(Request):
+    """Another connection may take the lease (and its call) by `Reclaim` with the token within so many seconds.
+
+    Until then it stays the giver's; the giver's own end within that time does not end it.
+    """
+
+    token: str
+    within_s: int = 10
+
+
+class BridgeRequest(Request):
+    """Join the audio of two leased channels, both ways, until either lease ends or `on` is False.
+
+    Nothing is transcoded. Meanwhile a core neither reads nor writes either descriptor: what it writes is not sent, and
+    nothing of it comes later.
+    """
+
+    a: str
+    b: str
+    on: bool = True
+
+
+class BridgeReply(Record):
+    """Where the octets are (or, parted, were) copied: card, kernel, host; empty for parting what was not joined.
+
+    card and kernel: by the driver, both channels are there. host: in C by a line host, over two cards or two hosts.
+    """
+
+    where: str
+
+
+class CountersRequest(Request):
+    """Names a lease."""
+
+    token: str
+
+
+class Counters(Record):
+    """A leased channel's audio since it was opened; None where the driver keeps no count.
+
+    Attributes:
+        overruns: Blocks dropped because the client did not read.
+        underruns: Idle octets sent because the client did not write.
+    """
+
+    overruns: int | None = None
+    underruns: int | None = None
 
 
 class AllocateReply(Record, omit_defaults=True):
@@ -110,14 +204,37 @@ class ReclaimReply(Record):
     call: str
 
 
+class AdministerRequest(Request):
+    """Drain, lock or unlock one B-channel; see `Administration` for the words."""
+
+    span: str
+    timeslot: int
+    state: str
+    reason: str = ""
+    force: bool = False
+
+
 INTERFACE = Interface(
     "org.dahdipy.Channels",
     "B-channels: leases and descriptors.",
     (
         Method("List", ListRequest, ChannelList, doc="Channels and their state."),
         Method("Allocate", AllocateRequest, AllocateReply, role="core", fds=True, doc="Lease a channel."),
+        Method(
+            "AllocateSpan",
+            AllocateSpanRequest,
+            AllocateSpanReply,
+            role="core",
+            fds=True,
+            doc="Lease a whole span's channels.",
+        ),
         Method("Open", OpenRequest, OpenReply, role="core", fds=True, doc="Another copy of its descriptor."),
         Method("Release", ReleaseRequest, Empty, role="core", doc="End the lease."),
-        Method("Reclaim", ReclaimRequest, ReclaimReply, role="core", doc="Take an orphaned lease back."),
+        Method("Reclaim", ReclaimRequest, ReclaimReply, role="core", doc="Take an orphaned or handed-over lease."),
+        Method("Renew", RenewRequest, Empty, role="core", doc="Change when a detached lease ends."),
+        Method("HandOver", HandOverRequest, Empty, role="core", doc="Let another connection take the lease."),
+        Method("Bridge", BridgeRequest, BridgeReply, role="core", doc="Join two channels' audio, or part them."),
+        Method("Counters", CountersRequest, Counters, role="core", doc="A leased channel's audio counters."),
+        Method("Administer", AdministerRequest, AdministerReply, role="operate", doc="Drain, lock or unlock one."),
     ),
 )

@@ -95,6 +95,10 @@ class Lease(Record):
         call: Id of the call it carries; empty for a bare lease.
         orphaned: Its owner's connection is gone and nobody has reclaimed it yet.
         exclusive: An incoming SETUP for the timeslot does not move it.
+        expires_ns: UTC when its host ends it unless it is renewed or reclaimed, ns; 0 for never.
+        detached: It outlives its owner's connection, until it expires.
+        group: The trunk group it was asked of; empty for a span.
+        bridged: The token of the lease whose audio is joined with it; empty for none.
     """
 
     token: str
@@ -105,6 +109,26 @@ class Lease(Record):
     call: str = ""
     exclusive: bool = False
     orphaned: bool = False
+    expires_ns: int = 0
+    detached: bool = False
+    group: str = ""
+    bridged: str = ""
+
+
+class AdministerReply(Record):
+    """What a drain, lock or unlock did, and what the far end will see of it.
+
+    X.731 administrative states: `unlocked`; `shutting_down` takes nothing new and is locked once empty; `locked`.
+    Draining and locking need a reason. Locking what is busy needs `force` and clears it, emergency calls apart.
+
+    Attributes:
+        far_end: One sentence a span: told by SERVICE (NI2, 4ESS, 5ESS), else other channels and causes 44 and 34.
+        busy: Channels still busy; `administration.empty` events say when there are none.
+    """
+
+    state: str
+    far_end: list[str]
+    busy: int
 
 
 class Cause(Record):

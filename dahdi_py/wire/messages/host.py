@@ -9,11 +9,33 @@ arrive before the reply that names its id.
 from __future__ import annotations
 
 from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
-from dahdi_py.wire.messages.common import Bearer, CursorRequest, Media, MediaRequest, Owner, Party
+from dahdi_py.wire.messages.common import Bearer, CursorRequest, Party
+from dahdi_py.wire.messages.host_leases import (
+    AdministerReply,
+    AdministerRequest,
+    AssignRequest,
+    BridgeReply,
+    BridgeRequest,
+    CountersReply,
+    OpenReply,
+    OpenRequest,
+    OwnerRequest,
+    ReleaseRequest,
+    RenewRequest,
+    ReserveReply,
+    ReserveRequest,
+    ReserveSpanReply,
+    ReserveSpanRequest,
+    TokenRequest,
+    UnclaimRequest,
+)
 from dahdi_py.wire.messages.host_state import (
     Attempted,
+    BridgeEnded,
+    BridgeJoined,
     CallState,
     ChannelState,
+    ClockSeen,
     Digits,
     Ended,
     HangupSeen,
@@ -21,7 +43,9 @@ from dahdi_py.wire.messages.host_state import (
     LeaseEnded,
     Moved,
     Offered,
+    Preempted,
     Progressed,
+    SecondsSeen,
     Snapshot,
     SpanState,
 )
@@ -29,16 +53,24 @@ from dahdi_py.wire.messages.host_state import (
 __all__ = [
     "INTERFACE",
     "PROTOCOL",
+    "AdministerReply",
+    "AdministerRequest",
     "AssignRequest",
     "AttachReply",
     "AttachRequest",
     "Attempted",
+    "BridgeEnded",
+    "BridgeJoined",
+    "BridgeReply",
+    "BridgeRequest",
     "CallRequest",
     "CallState",
     "ChannelState",
     "ClaimReply",
     "ClaimRequest",
+    "ClockSeen",
     "CommitRequest",
+    "CountersReply",
     "Digits",
     "DigitsRequest",
     "DrainRequest",
@@ -47,6 +79,7 @@ __all__ = [
     "HangupSeen",
     "HostEvent",
     "LeaseEnded",
+    "LiftRequest",
     "MonitorReply",
     "MonitorRequest",
     "Moved",
@@ -56,22 +89,25 @@ __all__ = [
     "OwnerRequest",
     "PlaceReply",
     "PlaceRequest",
+    "Preempted",
     "Progressed",
     "ReadyRequest",
     "ReleaseRequest",
+    "RenewRequest",
     "ReserveReply",
     "ReserveRequest",
+    "ReserveSpanReply",
+    "ReserveSpanRequest",
+    "SecondsSeen",
     "Snapshot",
     "SpanState",
     "StopRequest",
     "TokenRequest",
+    "UnclaimRequest",
 ]
 
-PROTOCOL = 1
-
-
-class OwnerRequest(Owner, forbid_unknown_fields=True):
-    """An owner as the daemon gives it."""
+PROTOCOL = 2
+"""Of these messages. A daemon and a host one apart work together: what a host of protocol 1 cannot do is refused."""
 
 
 class AttachRequest(Request):
@@ -109,81 +145,25 @@ class MonitorReply(Record):
 
 
 class CommitRequest(Request):
-    """Everything up to `n` of that start is durable: the outbox forgets it."""
+    """Everything up to `n` of that start has come; durable, the outbox forgets it.
+
+    Attributes:
+        durable: Not while the daemon's disk refuses: the outbox tells what is next, and keeps all for another daemon.
+    """
 
     start: int
     n: int
+    durable: bool = True
 
 
 class ReadyRequest(Request):
-    """The daemon serves again: held SETUPs are offered, orphans may be reclaimed."""
-
-
-class ReserveRequest(Request):
-    """Reserve one channel: the first free one of `spans` in `order`, or the very `timeslot` of the only span.
+    """The daemon serves again: held SETUPs are offered, orphans may be reclaimed.
 
     Attributes:
-        order: ascending, descending, round_robin_up, round_robin_down; empty for the side's default
-            (network ascending, cpe descending, so that the two ends meet last).
-        open: Send the descriptor with the reply.
+        reclaim_s: Orphaned leases that nobody has reclaimed by then are ended by the host; 0: the daemon sees to it.
     """
 
-    spans: list[str]
-    owner: OwnerRequest
-    order: str = ""
-    timeslot: int = 0
-    exclusive: bool = False
-    open: bool = True
-    media: MediaRequest | None = None
-
-
-class ReserveReply(Record, omit_defaults=True):
-    """The lease, and with `open` one descriptor (index 0)."""
-
-    token: str
-    span: str
-    timeslot: int
-    media: Media | None = None
-    fd: int | None = None
-
-
-class TokenRequest(Request):
-    """Names a lease."""
-
-    token: str
-
-
-class ReleaseRequest(Request):
-    """The lease ends (its call is cleared with `cause` first)."""
-
-    token: str
-    cause: int = 16
-    cleared_by: str = "core"
-    reason: str = ""
-
-
-class OpenRequest(Request):
-    """Another copy of the leased channel's descriptor, set as asked."""
-
-    token: str
-    media: MediaRequest | None = None
-
-
-class OpenReply(Record):
-    """What the descriptor (index 0) is."""
-
-    span: str
-    timeslot: int
-    media: Media
-    fd: int = 0
-
-
-class AssignRequest(Request):
-    """The lease belongs to this owner now; `orphaned` when its client is gone and may come back."""
-
-    token: str
-    owner: OwnerRequest
-    orphaned: bool = False
+    reclaim_s: float = 0.0
 
 
 class PlaceRequest(Request):
@@ -193,6 +173,10 @@ class PlaceRequest(Request):
         answer_timeout_s: Clear with cause 19 when not answered by then; 0 for the host's T301 (180 s).
         hangup_after_s: The call is detached: it is cleared (cause 16) so many seconds after this request, and its lease
             is neither orphaned by the loss of the daemon nor cleared for want of a reclaim; 0 for an ordinary call.
+        masks, spare, group: As with `Reserve`.
+        emergency: It passes drains and hold-down, and is never pre-empted.
+        preempt: When nothing is free, a call that is no emergency is cleared for it (cause 8), the youngest first;
+            SETUP goes out when the far end has released that channel, and `call.attempt` then says the token.
     """
 
     call: str
@@ -212,10 +196,15 @@ class PlaceRequest(Request):
     answer_timeout_s: int = 0
     hangup_after_s: int = 0
     attempt: int = 1
+    masks: list[int] = []
+    spare: int = 0
+    group: str = ""
+    emergency: bool = False
+    preempt: bool = False
 
 
 class PlaceReply(Record):
-    """Where the SETUP went."""
+    """Where the SETUP went; without a token it waits for a channel that is being pre-empted."""
 
     token: str
     span: str
@@ -262,6 +251,12 @@ class DigitsRequest(Request):
     how: str = "overlap"
 
 
+class LiftRequest(Request):
+    """The span's hold-down ends now; its past is forgotten."""
+
+    span: str
+
+
 class DrainRequest(Request):
     """New calls are refused; `on` False takes it back."""
 
@@ -281,9 +276,17 @@ INTERFACE = Interface(
     (
         Method("Attach", AttachRequest, AttachReply, role="operate", doc="Take control; returns the snapshot."),
         Method("Monitor", MonitorRequest, MonitorReply, role="operate", stream=True, doc="Events, from the outbox on."),
-        Method("Commit", CommitRequest, Empty, role="operate", doc="Events up to n are durable."),
+        Method("Commit", CommitRequest, Empty, role="operate", doc="Events up to n are durable, or have come."),
         Method("Ready", ReadyRequest, Empty, role="operate", doc="The daemon serves: offers may flow."),
         Method("Reserve", ReserveRequest, ReserveReply, role="operate", fds=True, doc="Lease a channel."),
+        Method(
+            "ReserveSpan", ReserveSpanRequest, ReserveSpanReply, role="operate", fds=True, doc="Lease a whole span."
+        ),
+        Method("Renew", RenewRequest, Empty, role="operate", doc="Change a detached lease's end."),
+        Method("Counters", TokenRequest, CountersReply, role="operate", doc="A leased channel's audio counters."),
+        Method("Bridge", BridgeRequest, BridgeReply, role="operate", doc="Join two channels' audio, or part them."),
+        Method("Administer", AdministerRequest, AdministerReply, role="operate", doc="Lock channels, or unlock them."),
+        Method("Unclaim", UnclaimRequest, Empty, role="operate", doc="A claimed call is an offer again."),
         Method("Open", OpenRequest, OpenReply, role="operate", fds=True, doc="A leased channel's descriptor."),
         Method("Release", ReleaseRequest, Empty, role="operate", doc="End a lease."),
         Method("Assign", AssignRequest, Empty, role="operate", doc="Change a lease's owner."),
@@ -294,6 +297,7 @@ INTERFACE = Interface(
         Method("Answer", CallRequest, Empty, role="operate", doc="Send CONNECT."),
         Method("Hangup", HangupRequest, Empty, role="operate", doc="Clear a call."),
         Method("SendDigits", DigitsRequest, Empty, role="operate", doc="Send digits in a message."),
+        Method("LiftHoldDown", LiftRequest, SpanState, role="operate", doc="End a span's hold-down."),
         Method("Drain", DrainRequest, Empty, role="operate", doc="Refuse new calls."),
         Method("Stop", StopRequest, Empty, role="operate", doc="Clear every call and end."),
     ),

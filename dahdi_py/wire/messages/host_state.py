@@ -12,11 +12,13 @@ from dahdi_py.wire.messages.common import Bearer, Lease, Message, Owner, Party
 class HostEvent(Record, omit_defaults=True):
     """Something that happened in the host, kept in its outbox until committed.
 
-    Kinds and their `data` (the Structs below): span.status SpanState · dchannel.up, dchannel.down {} ·
+    Kinds and their `data` (the Structs below): span.status SpanState · span.clock ClockSeen ·
+    line.seconds SecondsSeen · dchannel.up, dchannel.down {} ·
     call.offered Offered · call.proceeding, call.alerting, call.progress, call.answered Progressed · call.media {} ·
     call.moved Moved · call.digits Digits · call.attempt Attempted · call.hangup HangupSeen · call.ended Ended ·
+    call.unclaimed {} (its core died, it is an offer again) · call.preempted Preempted ·
     lease.moved Moved · lease.ended LeaseEnded · channel.state ChannelState · host.draining, host.drained {} ·
-    outbox.lost {count}.
+    bridge.joined BridgeJoined · bridge.ended BridgeEnded · outbox.lost {count}.
     """
 
     n: int
@@ -35,6 +37,7 @@ class ChannelState(Record, omit_defaults=True):
 
     Attributes:
         lessee: Quarantined: who had it last and still holds it open.
+        who: Locked or shutting down: by whom, `why` and since when (UTC, ns).
     """
 
     span: str
@@ -45,6 +48,9 @@ class ChannelState(Record, omit_defaults=True):
     token: str = ""
     call: str = ""
     lessee: str = ""
+    who: str = ""
+    why: str = ""
+    since_ns: int = 0
 
 
 class SpanState(Record):
@@ -54,8 +60,14 @@ class SpanState(Record):
         alarms: Alarm bits as received (core.terms.Alarms).
         words: The same as operators know them.
         dchannel: up, down, or none.
+        dchannel_echo: It hears itself, or an end that takes itself for the same side.
+        problem: Why it cannot be brought up, as its card or driver says; empty when it can, or nothing was tried.
         since_ns: UTC of the last change of alarms or D-channel.
         counters: By name, None where the driver keeps none.
+        sync_source: The timing source's number as the driver knows it, 0 for its own oscillator; `sync_name` its name
+            here, since `sync_since_ns`.
+        held_until_ns: Other spans come first for outgoing calls until then (UTC, ns); 0: not held down.
+        hold_s: How long that is from its return, s; `returns`: how often it came back without being steady since.
     """
 
     name: str
@@ -81,6 +93,39 @@ class SpanState(Record):
     counters: dict[str, int | None]
     sync_source: int | None = None
     kernel: bool = False
+    sync_name: str = ""
+    sync_since_ns: int = 0
+    held_until_ns: int = 0
+    hold_s: float = 0.0
+    returns: int = 0
+    dchannel_echo: bool = False
+    problem: str = ""
+
+
+class SecondsSeen(Record, omit_defaults=True):
+    """Seconds in a row in which a span's line was the same.
+
+    Attributes:
+        first: The first of them, UTC, s.
+        counts: Counted in each of them, by counter; one that the driver does not keep is not among them.
+        defects: Alarm bits seen in each of them.
+        estimated: Counters that may have counted less than there was; `defects` when the bits come late.
+        suspect: counter_reset, clock_step, late; empty when the counts can be trusted.
+    """
+
+    first: int
+    seconds: int = 1
+    counts: dict[str, int] = {}
+    defects: int = 0
+    estimated: list[str] = []
+    suspect: str = ""
+
+
+class ClockSeen(Record):
+    """A span's timing source changed; empty for none, or one that the driver does not tell."""
+
+    source: str
+    was: str
 
 
 class CallState(Record):
@@ -91,6 +136,8 @@ class CallState(Record):
         phase: offered, setup, proceeding, alerting, active, releasing.
         claimed: Incoming: a core has it.
         detached: It outlives its client; the host hangs it up in time.
+        emergency: It is never pre-empted nor cleared by force.
+        group: The trunk group it was placed in.
     """
 
     call: str
@@ -104,6 +151,8 @@ class CallState(Record):
     bearer: Bearer
     started_ns: int
     claimed: bool = False
+    emergency: bool = False
+    group: str = ""
     answered_ns: int = 0
     attempt: int = 1
     correlation: str = ""
@@ -139,7 +188,7 @@ class Progressed(Record, omit_defaults=True):
 
 
 class Moved(Record):
-    """The lease is now on this channel."""
+    """The lease is now on this channel; timeslot 0: on none until the far end has named one."""
 
     span: str
     timeslot: int
@@ -163,6 +212,35 @@ class Attempted(Record):
     bearer: Bearer
     correlation: str = ""
     owner: Owner = Owner()
+    emergency: bool = False
+    group: str = ""
+
+
+class Preempted(Record):
+    """A call was cleared to make room for another one, or is waiting for that room (`by` empty)."""
+
+    by: str = ""
+    reason: str = ""
+
+
+class BridgeJoined(Record):
+    """The audio of two leased channels is joined; `b` may be another host's.
+
+    Attributes:
+        where: What copies it: card, kernel, host.
+    """
+
+    a: str
+    b: str
+    where: str
+
+
+class BridgeEnded(Record):
+    """A bridge between two channels is no more; no `reason` when that was asked for."""
+
+    a: str
+    b: str
+    reason: str = ""
 
 
 class HangupSeen(Record):
@@ -179,6 +257,8 @@ class Ended(Record):
     Attributes:
         cleared_by: peer, core, client_death, daemon_lost, host, line.
         reason: Why, in words, for whatever the cause value cannot say.
+        overruns: Blocks dropped because its core did not read; None where the driver keeps no count.
+        underruns: Idle octets sent because its core did not write; None where the driver keeps no count.
     """
 
     direction: str
@@ -200,6 +280,10 @@ class Ended(Record):
     messages: list[Message]
     correlation: str = ""
     owner: Owner = Owner()
+    overruns: int | None = None
+    underruns: int | None = None
+    emergency: bool = False
+    group: str = ""
 
 
 class LeaseEnded(Record):

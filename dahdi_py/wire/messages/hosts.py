@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
+from dahdi_py.wire.messages.common import AdministerReply
 
 
 class Host(Record):
@@ -43,11 +44,21 @@ class DrainRequest(Request):
     on: bool = True
 
 
+class AdministerRequest(Request):
+    """Drain, lock or unlock every span of a host."""
+
+    host: str
+    state: str
+    reason: str = ""
+    force: bool = False
+
+
 INTERFACE = Interface(
     "org.dahdipy.Hosts",
     "The line hosts.",
     (
         Method("List", Empty, HostList, doc="Every line host."),
+        Method("Administer", AdministerRequest, AdministerReply, role="operate", doc="Drain, lock or unlock one."),
         Method("Drain", DrainRequest, Empty, role="operate", doc="Take no new calls, or take them again."),
     ),
 )

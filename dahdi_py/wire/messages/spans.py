@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from dahdi_py.wire.interface import Empty, Interface, Method, Record, Request
+from dahdi_py.wire.messages.common import AdministerReply
+from dahdi_py.wire.messages.performance import ClockReply, PerformanceReply, PerformanceRequest
 
 
 class Span(Record):
@@ -20,6 +22,10 @@ class Span(Record):
         channel_map: One character a timeslot from 1: `D` D-channel, `.` idle, `a` allocated, `i`/`o` call in/out,
             `r` releasing, `q` quarantined, `m` locked, `x` out of service, `-` not used.
         counters: Since an unknown start, None where the driver keeps none.
+        sync_source: Its timing source's number as the driver knows it; `sync_name` the span's name, empty for none.
+        circuit_id: The carrier's name for it; `carrier`, `noc_phone`: whom to call about it.
+        held_until_ns: It came and went: other spans come first for outgoing calls until then (UTC, ns); 0: not so.
+        returns: How often it came back without being steady since.
     """
 
     name: str
@@ -50,7 +56,13 @@ class Span(Record):
     channel_map: str
     counters: dict[str, int | None]
     sync_source: int | None = None
+    sync_name: str = ""
     groups: list[str] = []
+    circuit_id: str = ""
+    carrier: str = ""
+    noc_phone: str = ""
+    held_until_ns: int = 0
+    returns: int = 0
 
 
 class SpanList(Record):
@@ -71,11 +83,32 @@ class SpanReply(Record):
     span: Span
 
 
+class AdministerRequest(Request):
+    """Drain, lock or unlock every B-channel of a span."""
+
+    span: str
+    state: str
+    reason: str = ""
+    force: bool = False
+
+
+class LiftRequest(Request):
+    """The span is among the first choices for outgoing calls again."""
+
+    span: str
+
+
 INTERFACE = Interface(
     "org.dahdipy.Spans",
     "The spans: line state, D-channel, channel map.",
     (
         Method("List", Empty, SpanList, doc="Every configured span."),
         Method("Get", SpanName, SpanReply, doc="One span, by name or number."),
+        Method("Performance", PerformanceRequest, PerformanceReply, doc="How good lines are and were, by named norms."),
+        Method("Clock", Empty, ClockReply, doc="Where spans take their timing from, and what is wrong with that."),
+        Method(
+            "LiftHoldDown", LiftRequest, SpanReply, role="operate", doc="Prefer it again although it came and went."
+        ),
+        Method("Administer", AdministerRequest, AdministerReply, role="operate", doc="Drain, lock or unlock one."),
     ),
 )

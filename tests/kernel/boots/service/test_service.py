@@ -20,7 +20,14 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
 
 @pytest.mark.timeout(400)
 class TestOnTheKernel(Scenarios):
+    joined_by = "kernel"
+
     def test_descriptors_are_the_kernels_own(self, lines: Lines) -> None:
         with lines.service.client() as client, client.allocate(span="e1-user") as channel:
             assert channel.media is not None
             assert channel.media.medium == "kernel"
+
+    def test_what_the_driver_does_not_count_is_unknown(self, lines: Lines) -> None:
+        with lines.service.client() as client, client.allocate(span="e1-user") as channel:
+            counted = client.counters(channel.token)
+            assert (counted.overruns, counted.underruns) == (None, None)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The asyncio client: what is, what happened, and what an operator does."""
+
+from __future__ import annotations
+
+from dahdi_py.client.aio_asker import AsyncAsker
+from dahdi_py.wire.interface import Empty
+from dahdi_py.wire.messages import channels, groups, hosts, spans
+from dahdi_py.wire.messages.alarms import (
+    AcknowledgeReply,
+    AcknowledgeRequest,
+    Alarm,
+    AlarmList,
+    ClearRequest,
+    HistoryReply,
+    HistoryRequest,
+)
+from dahdi_py.wire.messages.channels import Channel as ChannelStatus
+from dahdi_py.wire.messages.channels import ChannelList, ListRequest
+from dahdi_py.wire.messages.common import AdministerReply, Cursor
+from dahdi_py.wire.messages.daemon import AuditEntry, AuditReply, AuditRequest, Status, StopRequest
+from dahdi_py.wire.messages.events import MonitorReply
+from dahdi_py.wire.messages.groups import Group, GroupList, GroupName, GroupReply
+from dahdi_py.wire.messages.hosts import DrainRequest, Host, HostList
+from dahdi_py.wire.messages.performance import ClockReply, PerformanceReply, PerformanceRequest, SpanPerformance
+from dahdi_py.wire.messages.spans import LiftRequest, Span, SpanList, SpanName, SpanReply
+
+
+class AsyncState(AsyncAsker):
+    """The state of the service, and its administration.
+
+    Synchronization: external.
+    """
+
+    async def status(self) -> Status:
+        """What the daemon is, and whether all is well."""
+        return await self._call("Daemon.Status", None, Status)
+
+    async def stop_daemon(self, *, service: bool = False) -> None:
+        """The daemon stops and calls go on; with `service` calls are cleared and hosts and cards end too."""
+        await self._call("Daemon.Stop", StopRequest(service=service), Empty)
+
+    async def audit(
+        self, *, limit: int = 100, uid: int = -1, action: str = "", refused: bool = False
+    ) -> list[AuditEntry]:
+        """Who asked for what and what came of it, newest first; of one user, one action, or only what was refused."""
+        request = AuditRequest(limit=limit, uid=uid, action=action, refused=refused)
+        return (await self._call("Daemon.Audit", request, AuditReply)).entries
+
+    async def spans(self) -> list[Span]:
+        """Every span, by number."""
+        return (await self._call("Spans.List", None, SpanList)).spans
+
+    async def span(self, span: str) -> Span:
+        """One span, by name or number."""
+        return (await self._call("Spans.Get", SpanName(span=span), SpanReply)).span
+
+    async def performance(
+        self,
+        span: str = "",
+        *,
+        intervals: int | None = None,
+        days: int | None = None,
+        errored: int = 0,
+        norm: str = "",
+        end: str = "",
+    ) -> list[SpanPerformance]:
+        """How good one span's line is and was, by name or number, or every span's.
+
+        Args:
+            intervals: So many closed quarter hours at most, 0-96; left out: 96 of one span, none of every span.
+            days: So many closed days at most, 0-31; left out: 31 of one span, none of every span.
+            errored: So many runs of errored seconds at most, 0-200.
+            norm: Only by RFC 4805, T1.231 or G.826.
+            end: Only near or far.
+        """
+        request = PerformanceRequest(span=span, intervals=intervals, days=days, errored=errored, norm=norm, end=end)
+        return (await self._call("Spans.Performance", request, PerformanceReply)).spans
+
+    async def clock(self) -> ClockReply:
+        """Where every span takes its timing from, and what is wrong with that."""
+        return await self._call("Spans.Clock", None, ClockReply)
+
+    async def groups(self) -> list[Group]:
+        """Every trunk group."""
+        return (await self._call("Groups.List", None, GroupList)).groups
+
+    async def group(self, group: str) -> Group:
+        """One trunk group."""
+        return (await self._call("Groups.Get", GroupName(group=group), GroupReply)).group
+
+    async def channels(self, span: str = "") -> list[ChannelStatus]:
+        """The state of every B-channel, or of one span's."""
+        return (await self._call("Channels.List", ListRequest(span=span), ChannelList)).channels
+
+    async def hosts(self) -> list[Host]:
+        """Every line host."""
+        return (await self._call("Hosts.List", None, HostList)).hosts
+
+    async def alarms(self) -> list[Alarm]:
+        """What is wrong now: each root, the worst first, and under it what it explains."""
+        return (await self._call("Alarms.List", None, AlarmList)).alarms
+
+    async def alarm_history(
+        self, *, limit: int = 100, span: str = "", circuit: str = "", kind: str = ""
+    ) -> list[Alarm]:
+        """Alarms of the past and now, newest first; of one circuit (or the span that has it now), or of one kind."""
+        request = HistoryRequest(limit=limit, span=span, circuit=circuit, kind=kind)
+        return (await self._call("Alarms.History", request, HistoryReply)).alarms
+
+    async def acknowledge_alarm(self, alarm: int, note: str = "", *, on: bool = True) -> Alarm:
+        """Whoever looks sees that somebody has seen the alarm of that id; `on` False takes it back."""
+        request = AcknowledgeRequest(id=alarm, note=note, on=on)
+        return (await self._call("Alarms.Acknowledge", request, AcknowledgeReply)).alarm
+
+    async def clear_alarm(self, kind: str, subject: str) -> None:
+        """An alarm that tells of something past, such as a failed emergency call, is gone."""
+        await self._call("Alarms.Clear", ClearRequest(kind=kind, subject=subject), Empty)
+
+    async def lift_hold_down(self, span: str) -> Span:
+        """The span is among the first choices for outgoing calls again, though it came and went."""
+        return (await self._call("Spans.LiftHoldDown", LiftRequest(span=span), SpanReply)).span
+
+    async def drain(self, host: str, *, on: bool = True) -> None:
+        """The host takes no new calls, or takes them again."""
+        await self._call("Hosts.Drain", DrainRequest(host=host, on=on), Empty)
+
+    async def administer_channel(
+        self, span: str, timeslot: int, state: str, reason: str = "", *, force: bool = False
+    ) -> AdministerReply:
+        """The channel is `unlocked`, `shutting_down` (locked once it is empty) or `locked`; says what the far end sees.
+
+        Args:
+            reason: Why; needed but for unlocking.
+            force: Lock it although it is busy: its call is cleared, unless it is an emergency call.
+        """
+        request = channels.AdministerRequest(span=span, timeslot=timeslot, state=state, reason=reason, force=force)
+        return await self._call("Channels.Administer", request, AdministerReply)
+
+    async def administer_span(self, span: str, state: str, reason: str = "", *, force: bool = False) -> AdministerReply:
+        """Every B-channel of the span is as `administer_channel` says."""
+        request = spans.AdministerRequest(span=span, state=state, reason=reason, force=force)
+        return await self._call("Spans.Administer", request, AdministerReply)
+
+    async def administer_group(
+        self, group: str, state: str, reason: str = "", *, force: bool = False
+    ) -> AdministerReply:
+        """The group takes nothing new, or does again; its channels stay as they are for other groups."""
+        request = groups.AdministerRequest(group=group, state=state, reason=reason, force=force)
+        return await self._call("Groups.Administer", request, AdministerReply)
+
+    async def administer_host(self, host: str, state: str, reason: str = "", *, force: bool = False) -> AdministerReply:
+        """Every span of the host is as `administer_channel` says."""
+        request = hosts.AdministerRequest(host=host, state=state, reason=reason, force=force)
+        return await self._call("Hosts.Administer", request, AdministerReply)
+
+    async def position(self) -> Cursor:
+        """The cursor of the newest event."""
+        return (await self._call("Events.Position", None, MonitorReply)).cursor

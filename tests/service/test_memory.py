@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory over many calls through the whole service, placed and taken by programs in C."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import whole
+from bench.whole import Memory
+
+
+def check(memory: Memory, per_cent: float) -> None:
+    grown = {name: round(memory.grown(name), 2) for name in memory.early}
+    assert all(each <= per_cent for each in grown.values()), f"grown by % {grown}: {memory}"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("uncounted")
+def test_memory_settles_within_some_thousand_calls() -> None:
+    """A leak of 1 KiB a call would be 10 % here."""
+    check(whole.memory(6_000, 12_000, spans=8), 8.0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_memory_is_flat_from_a_hundred_thousand_calls_to_a_million() -> None:
+    check(whole.memory(100_000, 1_000_000, spans=16), 1.0)

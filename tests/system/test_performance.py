@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A cable is pulled on the simulated card, processes die meanwhile: the history holds what was seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dahdi_py.client import Client
+from dahdi_py.wire.blocking import Connection
+from dahdi_py.wire.interface import Empty, Request
+from dahdi_py.wire.messages.performance import Figures, SpanPerformance
+from tests.system.service import Listener, Service, eventually
+
+pytestmark = pytest.mark.timeout(240)
+
+PATIENCE_S = 60.0
+
+
+class Ends(Request):
+    """Of a cable."""
+
+    a: str
+    b: str
+
+
+class Port(Request):
+    """Of the card."""
+
+    port: str
+
+
+@pytest.fixture
+def service(run_dir: Path) -> Iterator[Service]:
+    service = Service(run_dir, performance="quarter = { SES = 1, UAS = 10 }\nday = { UAS = 0 }")
+    try:
+        yield service.start()
+    finally:
+        service.end()
+
+
+def performance(client: Client, span: str = "e1-user") -> SpanPerformance:
+    (found,) = client.performance(span, errored=200)
+    return found
+
+
+def total(client: Client, span: str = "e1-user") -> Figures:
+    """By RFC 4805, near end; nothing is counted yet in the first second."""
+    found = eventually(lambda: performance(client, span).total)
+    assert found is not None
+    return next(one for one in found.figures if (one.norm, one.end) == ("RFC 4805", "near"))
+
+
+def of(client: Client, name: str, span: str = "e1-user") -> int:
+    return total(client, span).counts[name] or 0
+
+
+def cable(service: Service, on: bool) -> None:
+    with Connection(service.run / "card.sock") as link:
+        if on:
+            link.call("org.dahdipy.Card.Cable", Ends(a="1", b="2"), Empty)
+        else:
+            link.call("org.dahdipy.Card.Uncable", Port(port="1"), Empty)
+
+
+def test_an_outage_is_unavailable_time_whatever_dies_meanwhile(service: Service) -> None:
+    listener = Listener(service.socket)
+    with service.client() as client:
+        eventually(lambda: total(client).seconds >= 3, patience_s=PATIENCE_S)
+        began = performance(client).total
+        cable(service, False)
+        eventually(lambda: of(client, "SES") >= 2, patience_s=PATIENCE_S)
+        before = total(client)
+    listener.wait("performance.threshold", span="e1-user")
+    listener.close()
+    service.daemon.kill()
+    service.daemon.start()
+    with service.client() as client:
+        eventually(lambda: of(client, "UAS") >= 12, patience_s=PATIENCE_S)
+        now = performance(client)
+        assert now.total is not None
+        assert began is not None
+        assert now.total.start_ns == began.start_ns
+        assert total(client).seconds >= before.seconds + 10
+        # Ten in a row and more: none of them is an errored second any more.
+        assert of(client, "SES") == 0
+        assert now.errored[0].words == ["RED", "LOS"]
+        assert of(client, "UAS", "t1-user") == 0
+        cable(service, True)
+        service.wait_for_lines()
+        eventually(lambda: healed(performance(client)), patience_s=PATIENCE_S)
+        # The host dies: what it saw stays, the seconds without it are missing.
+        os.kill(service.host_pid(), signal.SIGKILL)
+        seen = total(client).seconds
+        eventually(lambda: total(client).seconds >= seen + 3, patience_s=PATIENCE_S)
+        assert total(client).completeness != "complete"
+        assert of(client, "UAS") >= 12
+
+
+def healed(found: SpanPerformance) -> bool:
+    """Seconds without any error have been told."""
+    last = found.errored[0]
+    return found.last_ns > last.start_ns + last.duration_ns
+
+
+def command(service: Service, *arguments: str) -> tuple[int, str]:
+    words = [sys.executable, "-m", "dahdi_py.cli", *arguments, "--socket", str(service.socket)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert not done.stderr
+    return done.returncode, done.stdout
+
+
+def test_the_commands_show_it(service: Service) -> None:
+    with service.client() as client:
+        eventually(lambda: total(client).seconds >= 2, patience_s=PATIENCE_S)
+        cable(service, False)
+        eventually(lambda: of(client, "SES") >= 1, patience_s=PATIENCE_S)
+    code, text = command(service, "spans", "show", "1", "--errors")
+    assert (code, "RED/LOS" in text) == (0, True)
+    code, text = command(service, "spans", "show", "1")
+    assert "Near end by RFC 4805 (E1-CRC), data in current interval" in text
+    assert "Far end, G.826" in text
+    code, text = command(service, "spans", "show", "1", "--intervals", "--norm", "g.826")
+    assert text.startswith("Span 1 (e1-user), circuit e1-user: near end by G.826 (E1-CRC)\n")
+    code, text = command(service, "spans", "show", "3", "--days", "--far")
+    assert text.startswith("Span 3 (t1-user), circuit t1-user: far end by RFC 4805 (ESF)\n")
+    code, text = command(service, "spans", "clock", "--json")
+    found = json.loads(text)
+    assert code == 7
+    assert [(one["kind"], one["spans"]) for one in found["findings"]] == [("source_in_alarm", ["e1-user"])]
+    code, text = command(service, "spans", "--json")
+    assert [one["span_number"] for one in json.loads(text)["performance"]] == [1, 2, 3, 4]
+
+
+def test_the_norms_count_the_line_each_by_its_own_limits(service: Service) -> None:
+    with service.client() as client:
+        eventually(lambda: total(client).seconds >= 2, patience_s=PATIENCE_S)
+        assert total(client).estimated == []
+        # In one second or two: severe by G.826 (300 of 1000 blocks), not by RFC 4805 (832).
+        assert command(service, "sim", "inject", "1", "crc", "700")[0] == 0
+        eventually(lambda: of(client, "PCV") >= 700, patience_s=PATIENCE_S)
+        assert of(client, "SES") == 0
+        assert of(client, "ES") in (1, 2)
+        blocks = figures(client, "near", "G.826").counts
+        assert (blocks["EB"], blocks["SES"] in (1, 2)) == (700, True)
+        # What we received in error the other end is told by E bits.
+        eventually(lambda: figures(client, "far", "G.826", "e1-network").counts["EB"] == 700, patience_s=PATIENCE_S)
+        assert command(service, "sim", "inject", "3", "violations", "7")[0] == 0
+        eventually(lambda: figures(client, "near", "T1.231", "t1-user").counts["CV-L"] == 7, patience_s=PATIENCE_S)
+        assert figures(client, "near", "T1.231", "t1-user").counts["ES-P"] == 0
+
+
+def test_a_clock_of_its_own_slips_and_a_change_of_source_is_told(service: Service) -> None:
+    listener = Listener(service.socket)
+    with service.client() as client:
+        eventually(lambda: client.clock().spans[0].source == "e1-user", patience_s=PATIENCE_S)
+        assert command(service, "sim", "clock", "1", "100", "--internal")[0] == 0
+        eventually(lambda: of(client, "CSS") >= 1, patience_s=PATIENCE_S)
+        eventually(lambda: client.clock().spans[0].source == "", patience_s=PATIENCE_S)
+    event = next(one for one in listener.events if one.kind == "span.clock" and one.data["was"] == "e1-user")
+    assert (event.span, event.data["source"]) == ("e1-user", "")
+    listener.close()
+
+
+def figures(client: Client, end: str, norm: str, span: str = "e1-user") -> Figures:
+    found = performance(client, span).total
+    assert found is not None
+    return next(one for one in found.figures if (one.end, one.norm) == (end, norm))
