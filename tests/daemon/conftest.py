@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.process import TWO_HOSTS, DaemonProcess
+from dahdi_py.wire.messages.common import Cursor
+from tests.daemon.process import TWO_HOSTS, DaemonProcess, Listener
 from tests.daemon.scripted_host import ScriptedHost
 
 StartDaemon = Callable[..., DaemonProcess]
@@ -50,7 +51,11 @@ def host(start_host: StartHost) -> ScriptedHost:
 
 @pytest.fixture
 def daemon(host: ScriptedHost, start_daemon: StartDaemon) -> DaemonProcess:
-    """A daemon that has adopted host a."""
+    """A daemon that has adopted host a and told so: what a test hears from now on is its own doing."""
     started = start_daemon()
     host.asked("Ready")
+    beginning = Listener(started.socket, after=Cursor(epoch=0, n=0))
+    beginning.wait("host.up", host="a")
+    beginning.wait("daemon.ready")
+    beginning.close()
     return started
