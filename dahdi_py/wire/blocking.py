@@ -6,8 +6,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import NoReturn, TypeVar
@@ -42,7 +43,7 @@ class Connection:
     Raises:
         Unreachable: Nobody listens there; the message says what to do.
 
-    Synchronization: external; one call at a time.
+    Synchronization: external; one call at a time. `close` may be called from another thread, and wakes who waits.
     """
 
     def __init__(self, path: str | os.PathLike[str], timeout: float | None = 10.0) -> None:
@@ -53,6 +54,8 @@ class Connection:
         self._reader = Reader(REPLY_LIMIT)
         self._inbox: deque[bytes] = deque()
         self._streaming = False
+        self._borrowing = threading.Lock()
+        self._borrowed = False
 
     @property
     def closed(self) -> bool:
@@ -67,6 +70,29 @@ class Connection:
         if self._sock is None:
             raise Unreachable(f"the connection to {self.path} is closed", path=self.path)
         return self._sock
+
+    @contextlib.contextmanager
+    def _borrow(self) -> Iterator[socket.socket]:
+        """The socket, to wait on; it stays open meanwhile, whoever closes the connection.
+
+        Its number must not be another's as long as somebody polls it: poll looks the number up again when it wakes.
+        """
+        with self._borrowing:
+            sock = self._socket()
+            self._borrowed = True
+        try:
+            yield sock
+        finally:
+            with self._borrowing:
+                self._borrowed = False
+                closed = self._sock is not sock
+            if closed:
+                self._drop(sock)
+
+    def _drop(self, sock: socket.socket) -> None:
+        sock.close()
+        self._reader.close()
+        self._inbox.clear()
 
     def call(self, method: str, parameters: Parameters, reply_type: type[R], fds: Sequence[int] = ()) -> R:
         """The method's answer.
@@ -128,37 +154,37 @@ class Connection:
             raise
 
     def _send(self, message: bytes, fds: Sequence[int]) -> None:
-        sock = self._socket()
-        if self._streaming:
-            raise ValueError("this connection carries a stream: calls need another")
-        try:
-            rest = memoryview(message)[send(sock, message, fds) :]
-            if rest:
-                sock.sendall(rest)
-        except TimeoutError as error:
-            self._fail(error, "the call")
-        except OSError:
-            # Who closes on us may have said why: that is waiting to be read.
-            return
+        with self._borrow() as sock:
+            if self._streaming:
+                raise ValueError("this connection carries a stream: calls need another")
+            try:
+                rest = memoryview(message)[send(sock, message, fds) :]
+                if rest:
+                    sock.sendall(rest)
+            except TimeoutError as error:
+                self._fail(error, "the call")
+            except OSError:
+                # Who closes on us may have said why: that is waiting to be read.
+                return
 
     def _receive(self, method: str, timeout: float | None) -> ReplyMessage:
-        sock = self._socket()
         deadline = None if timeout is None else monotonic() + timeout
-        try:
-            while not self._inbox:
-                sock.settimeout(None if deadline is None else max(0.001, deadline - monotonic()))
-                data, fds = receive(sock)
-                if not data:
-                    raise ConnectionResetError(0, "closed by the other side")
-                self._inbox.extend(self._reader.feed(data, fds))
-                if self._reader.fault and not self._inbox:
-                    raise self._reader.fault
-            return parse_reply(self._inbox.popleft())
-        except OSError as error:
-            self._fail(error, method)
-        except ProtocolError:
-            self.close()
-            raise
+        with self._borrow() as sock:
+            try:
+                while not self._inbox:
+                    sock.settimeout(None if deadline is None else max(0.001, deadline - monotonic()))
+                    data, fds = receive(sock)
+                    if not data:
+                        raise ConnectionResetError(0, "closed by the other side")
+                    self._inbox.extend(self._reader.feed(data, fds))
+                    if self._reader.fault and not self._inbox:
+                        raise self._reader.fault
+                return parse_reply(self._inbox.popleft())
+            except OSError as error:
+                self._fail(error, method)
+            except ProtocolError:
+                self.close()
+                raise
 
     def _fail(self, error: OSError, what: str) -> NoReturn:
         self.close()
@@ -169,13 +195,14 @@ class Connection:
 
     def close(self) -> None:
         """The connection has ended; leases and calls it owned are orphaned or cleared by the server."""
-        sock, self._sock = self._sock, None
+        with self._borrowing:
+            sock, self._sock = self._sock, None
+            borrowed = self._borrowed
         if sock is not None:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # wakes another thread that waits in a stream
-            sock.close()
-            self._reader.close()
-            self._inbox.clear()
+                sock.shutdown(socket.SHUT_RDWR)  # wakes another thread that waits
+            if not borrowed:
+                self._drop(sock)
 
     def __enter__(self) -> Connection:
         return self

@@ -18,7 +18,7 @@ from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.refusals import ProtocolError
 from tests.wire.service import Count, Counted, Echo, Echoed, Service, open_descriptors, serving
-from tests.wire.waiting import PATIENCE_S
+from tests.wire.waiting import PATIENCE_S, wait_for
 
 
 @pytest.fixture
@@ -85,11 +85,14 @@ def test_no_answer_in_time_closes_the_connection(service: Service) -> None:
 
 
 def test_the_first_answer_of_a_stream_has_the_timeout_and_the_rest_take_their_time(service: Service) -> None:
-    with Connection(service.path, timeout=0.2) as connection:
+    # As short as the test can bear to wait, as long as a busy machine may take for the first.
+    with Connection(service.path, timeout=2) as connection:
         stream = connection.stream("org.dahdipy.Test.Forever", None, Counted)
         assert next(stream).n == 0
-        threading.Timer(0.5, lambda: service.tell_followers("late", 1)).start()
+        late = threading.Timer(2.5, lambda: service.tell_followers("late", 1))
+        late.start()
         assert next(stream).n == 0
+        late.join()
     with Connection(service.path, timeout=0.05) as connection, pytest.raises(Timeout):
         next(connection.stream("org.dahdipy.Test.Later", Echo(text="a"), Echoed))
 
@@ -162,3 +165,36 @@ def test_closing_wakes_who_waits_in_a_stream(service: Service) -> None:
     connection.close()
     thread.join(PATIENCE_S)
     assert len(ended) == 1
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """A thread that is woken runs when the one that woke it waits."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_closing_wakes_who_waits_for_an_answer_though_the_number_is_anothers_at_once(run_dir: Path) -> None:
+    with serving(run_dir / "s") as service:
+        for n in range(20):
+            connection = Connection(service.path, PATIENCE_S)
+            ended: list[type[Unreachable]] = []
+
+            def wait(connection: Connection = connection, ended: list[type[Unreachable]] = ended) -> None:
+                try:
+                    connection.call("org.dahdipy.Test.Later", Echo(text="never"), Echoed)
+                except Unreachable as error:
+                    ended.append(type(error))
+
+            thread = threading.Thread(target=wait)
+            thread.start()
+            wait_for(lambda n=n: len(service.later) > n)  # type: ignore[misc]
+            connection.close()
+            silent = socket.socketpair()
+            thread.join()
+            for sock in silent:
+                sock.close()
+            assert ended == [Unreachable]
