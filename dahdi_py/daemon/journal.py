@@ -50,6 +50,7 @@ class Item(NamedTuple):
 
 
 Batch: TypeAlias = list[Item]
+_NOTHING = Item(None)
 
 
 class Opened(NamedTuple):
@@ -191,7 +192,8 @@ class Journal:
             if (counted := item.counted) is not None:
                 # However long the disk refuses, no more of a circuit waits than its history holds.
                 self._counted[counted.circuit] = counted.after(self._counted.get(counted.circuit))
-        self._unwritten += [item if item.counted is None else item._replace(counted=None) for item in batch]
+        rest = (item if item.counted is None else item._replace(counted=None) for item in batch)
+        self._unwritten += [item for item in rest if item != _NOTHING]
         if (surplus := len(self._unwritten) - BACKLOG) > 0:
             old, rest = self._unwritten[:surplus], self._unwritten[surplus:]
             self._unwritten = [item._replace(event=None) for item in old if item.entry is not None] + rest

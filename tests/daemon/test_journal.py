@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import sqlite3
 from collections.abc import Callable
@@ -151,7 +152,7 @@ class Heard:
         self._changed = asyncio.Event()
         self.journal = Journal(
             asyncio.get_running_loop(), directory, lambda batch: self._note(self.published, batch),
-            lambda batch: self._note(self.durable, batch), self.problems.append,
+            lambda batch: self._note(self.durable, batch), self._complain,
         )  # fmt: skip
 
     def _note(self, where: list[int], batch: Batch) -> None:
@@ -167,9 +168,11 @@ class Heard:
             self.journal.put(Item(Event(epoch=1, n=n, utc_ns=0, kind="x"), None, ("a", 1, n)))
 
     async def until(self, what: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not what():
-                await self._changed.wait()
+                # What is being tried once more is not told of.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), 0.1)
                 self._changed.clear()
 
 
@@ -214,7 +217,7 @@ async def _refused_and_back(directory: Path) -> None:
         heard.journal.put(Item(None, source=("a", 1, 4), counted=changes("c", history)))
     await heard.until(lambda: heard.published == [1, 2, 3, 4])
     assert heard.durable == [1]
-    assert heard.journal.waiting == 103
+    await heard.until(lambda: heard.journal.waiting == 103)
     blocker.execute("COMMIT")
     blocker.close()
     await heard.until(lambda: heard.durable == [1, 2, 3, 4])
@@ -233,6 +236,24 @@ def test_while_the_disk_refuses_events_are_published_and_written_later(tmp_path:
     (kept,) = load(db).values()
     assert kept.bins[0].figures["near G.826"].counts["ES"] == 100
     db.close()
+
+
+async def _refused_again(directory: Path) -> None:
+    heard = Heard(directory / "file" / "state")
+    heard.journal.open(10**9)
+    history = History(thresholds({}, {}))
+    history.feed(Second(at=1_795_600_800, counts={"crc": 1}), LineKind.E1_CRC)
+    heard.journal.put(Item(Event(epoch=1, n=1, utc_ns=0, kind="x"), counted=changes("c", history)))
+    await heard.until(lambda: heard.published == [1])
+    for _ in range(3):
+        heard.journal._refused(heard.journal._take_unwritten(), "full")
+        assert heard.journal.waiting == 1
+    heard.journal.close()
+
+
+def test_what_waits_is_no_more_for_having_been_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    asyncio.run(_refused_again(tmp_path))
 
 
 async def _no_directory(place: Path) -> None:
