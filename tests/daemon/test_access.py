@@ -19,7 +19,7 @@ from dahdi_py.wire.messages import alarms, calls, channels, events, groups, host
 from dahdi_py.wire.messages import daemon as daemon_messages
 from dahdi_py.wire.messages.daemon import Status
 from tests.daemon.conftest import StartDaemon, StartHost
-from tests.daemon.process import DaemonProcess
+from tests.daemon.process import DaemonProcess, eventually
 from tests.daemon.scripted_host import ScriptedHost
 
 NOBODY = 65534
@@ -243,7 +243,7 @@ def test_bad_input_hurts_only_who_sends_it(daemon: DaemonProcess) -> None:
                 bad.connect(str(daemon.socket))
                 bad.sendall(rubbish)
                 assert b'"error"' in bad.recv(65536)
-        assert good.status().clients == 1
+        eventually(lambda: good.status().clients == 1)
         good.release(lease.token)
 
 

@@ -173,7 +173,7 @@ def test_an_incoming_call_is_offered_claimed_and_answered(daemon: DaemonProcess,
 
 
 def test_offers_go_round_and_are_withdrawn(host: ScriptedHost, start_daemon: StartDaemon) -> None:
-    daemon = start_daemon(calls="offer_s = 0.1\nclaim_by_s = 0.5\nunserved_cause = 3")
+    daemon = start_daemon(calls="offer_s = 0.1\nclaim_by_s = 3\nunserved_cause = 3")
     host.asked("Ready")
     with daemon.client() as one, daemon.client() as two:
         first, second = one.serve(priority=1), two.serve(priority=2)

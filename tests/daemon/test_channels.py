@@ -31,7 +31,7 @@ def channel(client: Client, span: str, timeslot: int) -> channels.Channel:
 
 def test_a_lease_with_its_descriptor_and_its_end(daemon: DaemonProcess, host: ScriptedHost) -> None:
     with daemon.client() as client:
-        events = Listener(daemon.socket)
+        events = Listener(daemon.socket, kinds=["channel."])
         request = channels.AllocateRequest(group="both", label="core")
         reply, fds = client.call_fds("org.dahdipy.Channels.Allocate", request, channels.AllocateReply)
         asked = host.asked("Reserve")

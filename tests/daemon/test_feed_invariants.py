@@ -292,7 +292,7 @@ class Events(RuleBasedStateMachine):
 
     # Running the loop.
 
-    def _run(self, done: Callable[[], bool], seconds: float = 10.0) -> None:
+    def _run(self, done: Callable[[], bool], seconds: float = 60.0) -> None:
         async def until() -> None:
             deadline = time.monotonic() + seconds
             await asyncio.sleep(0)
