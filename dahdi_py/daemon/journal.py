@@ -192,8 +192,8 @@ class Journal:
             if (counted := item.counted) is not None:
                 # However long the disk refuses, no more of a circuit waits than its history holds.
                 self._counted[counted.circuit] = counted.after(self._counted.get(counted.circuit))
-        rest = (item if item.counted is None else item._replace(counted=None) for item in batch)
-        self._unwritten += [item for item in rest if item != _NOTHING]
+        uncounted = (item if item.counted is None else item._replace(counted=None) for item in batch)
+        self._unwritten += [item for item in uncounted if item != _NOTHING]
         if (surplus := len(self._unwritten) - BACKLOG) > 0:
             old, rest = self._unwritten[:surplus], self._unwritten[surplus:]
             self._unwritten = [item._replace(event=None) for item in old if item.entry is not None] + rest
