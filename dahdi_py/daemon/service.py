@@ -143,7 +143,11 @@ class Service:
         self.control.following.ending = True
         for name, process in self.hosts.items():
             process.stop()
-            self.control.hosts[name].link.tell("Stop", StopRequest())
+            link = self.control.hosts[name].link
+            if link.up:
+                link.tell("Stop", StopRequest())
+            else:  # it is starting, perhaps
+                process.kill(signal.SIGTERM)
         await self._gone(list(self.hosts.values()))
         for process in self.cards:
             process.stop()
