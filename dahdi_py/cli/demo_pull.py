@@ -25,6 +25,8 @@ def pull(session: Session, near: Span, far: Span, say: Callable[[str], None]) ->
         raised[:] = _alarms(session)
         return {near.name, far.name} <= {alarm.subject for alarm in raised}
 
+    # Lines that a busy machine brought up late have alarms of their own for a while.
+    _until(lambda: not _alarms(session))
     say(f"\n$ dahdi-py sim uncable {near.number}")
     session.ask("org.dahdipy.Sim.Uncable", PortRequest(port=near.name), Empty)
     back_at = time.monotonic() + PULLED_S

@@ -35,7 +35,6 @@ def run_program(service: Foreground, block: str) -> None:
     assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("document", SESSIONS, ids=lambda path: path.name)
 def test_a_document_tells_the_truth(document: Path, run_dir: Path) -> None:
     with foreground(run_dir, "--embedded", "--", *ECHO_CORE) as service:

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dahdi_py.client import Client
+from tests.daemon.process import eventually
+
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = (sys.executable, "-m", "dahdi_py.cli")
 ECHO_CORE = (sys.executable, str(ROOT / "docs/examples/echo_core.py"))
@@ -39,6 +42,17 @@ class Foreground:
     def socket(self) -> Path:
         """The service's control socket, by the pointer that a second terminal follows."""
         return Path((self.directory / "dahdi-py" / "service").read_text().strip())
+
+    def settle(self, core: bool) -> None:
+        """Nothing is left of the start: lines that came up late have alarms at first, and a core takes its time."""
+        with Client(self.socket) as client:
+            for so in (
+                lambda: all(span.state == "ok" for span in client.spans()),
+                lambda: not client.alarms(),
+                lambda: any(span.source for span in client.clock().spans) and not client.clock().findings,
+                lambda: not core or any(group.serving for group in client.groups()),
+            ):
+                eventually(so, "it does not settle")
 
     def command(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """A command in a second terminal."""
@@ -70,7 +84,7 @@ def environment(directory: Path) -> dict[str, str]:
 
 @contextmanager
 def foreground(directory: Path, *arguments: str) -> Iterator[Foreground]:
-    """`dahdi-py run ARGUMENTS`, from its start until it says nothing new; ended by the end of the block."""
+    """`dahdi-py run ARGUMENTS`, up and at rest; ended by the end of the block."""
     process = subprocess.Popen(
         [*COMMAND, "run", *arguments],
         cwd=ROOT, env=environment(directory), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -78,6 +92,7 @@ def foreground(directory: Path, *arguments: str) -> Iterator[Foreground]:
     service = Foreground(process, directory)
     try:
         service.wait_until(_UP)
+        service.settle(ECHO_CORE[-1] in arguments)
         yield service
     finally:
         if process.poll() is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dahdi_py.client import Channel, Client, Offer
 from dahdi_py.errors import DahdiPyError
-from tests.daemon.process import DaemonProcess, Listener, eventually
+from tests.daemon.process import PATIENCE_S, DaemonProcess, Listener, eventually
 
 __all__ = ["Conversation", "Listener", "Service", "eventually"]
 
@@ -43,6 +43,9 @@ class Service:
     def start(self) -> Service:
         self.daemon.start()
         self.wait_for_lines()
+        # Lines that came up late have alarms, which last longer than what was wrong.
+        with self.client() as client:
+            eventually(lambda: not client.alarms())
         return self
 
     def wait_for_lines(self) -> None:
@@ -70,7 +73,7 @@ class Service:
         with suppress(DahdiPyError), self.client() as client:
             client.stop_daemon(service=True)
             assert self.daemon.process is not None
-            self.daemon.process.wait(20)
+            self.daemon.process.wait(PATIENCE_S)
         self.daemon.end()
         for pid in self.processes():
             with suppress(ProcessLookupError):
@@ -101,7 +104,7 @@ class Conversation:
         self._far = far
         self._blocks = [self._block(number) for number in range(int(seconds * 50))]
         self.received = bytearray()
-        self._done = threading.Event()
+        self._sent = threading.Event()
         self._threads = [threading.Thread(target=one) for one in (self._send, self._receive)]
         for thread in self._threads:
             thread.start()
@@ -119,14 +122,19 @@ class Conversation:
                     break
                 except BlockingIOError:
                     select.select([], [self._near.fileno()], [], 1.0)
-        time.sleep(0.5)
-        self._done.set()
+        self._sent.set()
 
     def _receive(self) -> None:
-        while not self._done.is_set():
+        """Until the last block has come out, or no more comes for long after it went in."""
+        limit = None
+        while limit is None or time.monotonic() < limit:
             if select.select([self._far.fileno()], [], [], 0.1)[0]:
                 with suppress(BlockingIOError):
                     self.received += self._far.read()
+            if limit is None and self._sent.is_set():
+                limit = time.monotonic() + PATIENCE_S
+            if self._blocks[-1] in self.received[-2000:]:
+                return
 
     def halfway(self) -> None:
         """Half of it has come out."""

@@ -7,13 +7,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.daemon.process import Client, eventually
 from tests.system.foreground import ECHO_CORE, Foreground, foreground
 from tests.system.test_following import follow, read_until
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def run(service: Foreground, *words: str, code: int = 0) -> str:
@@ -31,7 +27,7 @@ def call(service: Foreground, span: str) -> subprocess.Popen[str]:
 
 def hang_up(placed: subprocess.Popen[str]) -> None:
     placed.send_signal(signal.SIGINT)
-    placed.communicate(timeout=30)
+    placed.communicate(timeout=60)
     assert placed.returncode == 0
 
 
@@ -47,7 +43,7 @@ def test_a_span_is_drained_while_a_call_is_up(run_dir: Path) -> None:
         waiting = follow(service, "spans", "drain", "1", "--reason", "works", "--wait")
         read_until(waiting, "1 channel busy")
         hang_up(placed)
-        _, messages = waiting.communicate(timeout=30)
+        _, messages = waiting.communicate(timeout=60)
         assert (waiting.returncode, messages) == (0, "span 1 is empty\n")
         assert run(service, "spans", "unlock", "1") == "span 1 is unlocked.\n"
         hang_up(call(service, "1"))
@@ -62,7 +58,7 @@ def test_locking_what_is_busy_needs_force_and_ni2_is_told_by_service(run_dir: Pa
         assert "Missing option '--reason'" in run(service, "hosts", "lock", "sim", code=2)
         said = run(service, "spans", "lock", "t1-user", "--reason", "works", "--force")
         assert "the far end is told by SERVICE" in said
-        placed.communicate(timeout=30)
+        placed.communicate(timeout=60)
         with Client(service.socket) as client:
             eventually(lambda: {one.disabled for one in client.channels("t1-network")} == {"remote_oos"})
             run(service, "spans", "unlock", "3")

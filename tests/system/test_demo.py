@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon.process import eventually
 from tests.system.foreground import COMMAND, ECHO_CORE, ROOT, Foreground, environment, foreground
-
-pytestmark = pytest.mark.timeout(150)
 
 
 def left_behind(directory: Path) -> list[str]:
@@ -59,7 +58,8 @@ def test_the_demo_gives_one_json_document(run_dir: Path) -> None:
     told = json.loads(done.stdout)
     assert [span["type"] for span in told["spans"]] == ["E1", "E1", "T1", "T1"]
     assert [record["span"] for record in told["records"]] == ["e1-user", "t1-user"]
-    assert [record["duration_s"] > 5 for record in told["records"]] == [True, False]
+    over, plain = (record["duration_s"] for record in told["records"])
+    assert over > max(5, plain), "the first call was up while the cable was out"
     assert {alarm["subject"] for alarm in told["alarms"]} == {"e1-user", "e1-network"}
 
 
@@ -174,6 +174,6 @@ def test_a_detached_call_is_hung_up_in_time(run_dir: Path) -> None:
         placed = service.command("calls", "place", "2001", "--span", "1", "--detach", "2s")
         call = placed.stdout.strip()
         service.wait_until("ended: normal call clearing")
+        eventually(lambda: service.command("calls").stdout == "no calls\n")
         record = service.command("calls", "history", call)
         assert "cause 16 normal call clearing" in record.stdout
-        assert service.command("calls").stdout == "no calls\n"

@@ -13,8 +13,6 @@ import pytest
 
 from tests.system.foreground import COMMAND, ECHO_CORE, Foreground, foreground
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def follow(service: Foreground, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -24,12 +22,12 @@ def follow(service: Foreground, *arguments: str) -> subprocess.Popen[str]:
 
 
 def a_call(service: Foreground) -> str:
-    placed = service.command("calls", "place", "2001", "--span", "1", "--detach", "1s")
+    placed = service.command("calls", "place", "2001", "--span", "1", "--detach", "3s")
     assert placed.returncode == 0, placed.stderr
     return placed.stdout.strip()
 
 
-def read_until(process: subprocess.Popen[str], words: str, limit_s: float = 30) -> list[str]:
+def read_until(process: subprocess.Popen[str], words: str, limit_s: float = 60) -> list[str]:
     assert process.stdout is not None
     lines: list[str] = []
     limit = time.monotonic() + limit_s
@@ -43,7 +41,7 @@ def read_until(process: subprocess.Popen[str], words: str, limit_s: float = 30) 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
-    _, messages = process.communicate(timeout=30)
+    _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in messages
 
@@ -81,7 +79,7 @@ def test_a_reader_that_has_enough_is_no_failure(run_dir: Path) -> None:
     with foreground(run_dir, "--embedded") as service:
         done = subprocess.run(
             ["bash", "-c", "dahdi-py channels | head -n 1; dahdi-py channels --json | head -c 9"],
-            env=service.environment, capture_output=True, text=True, check=False, timeout=30,
+            env=service.environment, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.stdout.splitlines()[1] == '{"channel'
         assert done.stderr == ""

@@ -23,8 +23,6 @@ from dahdi_py.wire.messages.common import Cursor, CursorRequest
 from dahdi_py.wire.messages.events import MonitorReply, MonitorRequest, Snapshot
 from tests.system.service import Service, eventually
 
-pytestmark = pytest.mark.timeout(240)
-
 SPANS = ["e1-user", "e1-network", "t1-user", "t1-network"]
 
 
@@ -48,11 +46,13 @@ class Following:
         request = MonitorRequest(snapshot=after is None, after=after)
         stream = self._connection.stream("org.dahdipy.Events.Monitor", request, MonitorReply)
         self._take(next(stream))
-        threading.Thread(target=self._follow, args=(stream,), daemon=True).start()
+        self._thread = threading.Thread(target=self._follow, args=(stream,), daemon=True)
+        self._thread.start()
 
     def resume(self) -> None:
         """The daemon is another one: the mirror goes on from its cursor."""
         self._connection.close()
+        self._thread.join()
         self._connect()
 
     def _follow(self, stream: Iterator[MonitorReply]) -> None:
@@ -111,7 +111,7 @@ def compare(following: Following, client: Client, after: str) -> None:
         return not difference
 
     try:
-        eventually(same, patience_s=10)
+        eventually(same)
     except AssertionError:
         raise AssertionError(f"after {after}:\n" + "\n".join(difference)) from None
 

@@ -13,8 +13,6 @@ from dahdi_py.client import CallRecord, Client
 from tests.system.core_process import CoreProcess
 from tests.system.service import Listener, Service, eventually
 
-pytestmark = pytest.mark.timeout(120)
-
 StartService = Callable[..., Service]
 StartCore = Callable[[str], CoreProcess]
 
@@ -111,7 +109,7 @@ def test_a_call_that_was_given_and_not_taken_ends(start_service: StartService, s
     service, giver = start_service(), start_core("giver")
     with service.client() as far:
         call, token, _ = active(giver, far)
-        giver.do("hand_over", token, 2)
+        giver.do("hand_over", token, 8)
         giver.kill()
         eventually(lambda: any(one.orphaned for one in far.calls()))
         service.daemon.kill()

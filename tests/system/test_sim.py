@@ -13,8 +13,7 @@ import pytest
 
 from tests.system.foreground import Foreground, foreground
 
-pytestmark = pytest.mark.timeout(120)
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")

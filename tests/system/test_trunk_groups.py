@@ -13,10 +13,8 @@ import pytest
 
 from dahdi_py.client import Client
 from dahdi_py.errors import DahdiPyError, NoChannel
-from tests.daemon.process import DaemonProcess
+from tests.daemon.process import PATIENCE_S, DaemonProcess
 from tests.system.service import Listener, Service, eventually
-
-pytestmark = pytest.mark.timeout(120)
 
 _SPAN = """
 [[spans]]
@@ -116,7 +114,7 @@ class Answering:
 
     def close(self) -> None:
         self._offers.close()
-        self._thread.join(20)
+        self._thread.join(PATIENCE_S)
         self._client.close()
 
 

@@ -75,7 +75,6 @@ def test_what_protocol_1_has_is_what_it_was() -> None:
         assert set(kind.members) <= set(TODAY.types[name].members), name
 
 
-@pytest.mark.timeout(90)
 def test_a_new_daemon_and_a_host_of_protocol_1(halves: Halves) -> None:
     daemon = halves.daemon().start()
     try:
@@ -124,7 +123,6 @@ def refuses_by_name(client: Client, token: str, other: str) -> None:
         client.renew(token, 60)
 
 
-@pytest.mark.timeout(90)
 def test_a_new_host_and_daemons_of_protocol_1(halves: Halves) -> None:
     """Two daemons of the protocol before, one after the other, then one of today's: the call outlives them all."""
     first = Controller(halves.run / "hosts" / "h.sock", 1)
@@ -154,7 +152,6 @@ def test_a_new_host_and_daemons_of_protocol_1(halves: Halves) -> None:
     close_all(fds)
 
 
-@pytest.mark.timeout(120)
 def test_the_filter_refuses_what_protocol_1_does_not_know(halves: Halves) -> None:
     """A check that cannot fail would be none."""
     controller = Controller(halves.run / "hosts" / "h.sock", 1)
