@@ -109,9 +109,9 @@ def test_without_a_card_everything_is_gone_and_the_backend_says_so(run_dir: Path
 
 
 def test_a_card_that_does_not_answer_is_given_up_in_time(e1: SimRig) -> None:
-    hasty = SimBackend("sim", e1.card.path, deadline_s=0.2)
+    hasty = SimBackend("sim", e1.card.path, deadline_s=2)
     hasty.spans()
-    with e1.card.stopped(), pytest.raises(DeviceGone, match=r"within 0\.2 s"):
+    with e1.card.stopped(), pytest.raises(DeviceGone, match="within 2 s"):
         hasty.status("1")
     assert hasty.status("1").port == "1"
     hasty.close()

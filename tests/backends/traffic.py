@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 CHUNK = 500
 """Octets of a block where nothing says otherwise: 32 of them are two seconds."""
 

@@ -17,6 +17,7 @@ from dahdi_py.ffi.libpri_commands import SetupRequest
 from tests.linehost.rig import PATIENCE_S
 
 E = TypeVar("E", bound=ev.Event)
+R = TypeVar("R")
 _FCS = b"\0\0"
 _B_CHANNELS = tuple(Timeslot(t) for t in range(1, 32) if t != 16)
 
@@ -49,6 +50,14 @@ class FarEnd:
             pause = left if due is None else min(left, max(0.0, due - time.monotonic()))
             select.select([self.pump.fileno()], [], [], min(pause, 0.05))
             self.events += self.pump.turn()
+
+    def until(self, what: Callable[[], R]) -> R:
+        """The far end lives until that is true."""
+        end = time.monotonic() + PATIENCE_S
+        while not (result := what()):
+            assert time.monotonic() < end, f"never came true: {what}"
+            self.run(0.05)
+        return result
 
     def wait(self, kind: type[E], count: int = 1) -> E:
         """The `count`th event of that type, come or to come."""

@@ -21,7 +21,7 @@ from dahdi_py.wire.messages import host as m
 from dahdi_py.wire.messages.common import CursorRequest, Owner, Party
 
 R = TypeVar("R")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 _CARD = """
 import sys
@@ -134,12 +134,13 @@ class Controller:
         self.ready()
         return reply.snapshot
 
-    def commit(self) -> None:
-        """What has come so far is committed, one event at least."""
+    def commit(self) -> int:
+        """What has come so far is committed, one event at least; the number of the last."""
         with self._news:
             assert self._news.wait_for(lambda: self.events, PATIENCE_S), "no event came"
             last = self.events[-1].n
         self.do("Commit", m.CommitRequest(start=self.start, n=last))
+        return last
 
     def find(self, kind: str, **fields: Any) -> list[m.HostEvent]:
         """The events of that kind so far whose fields (or data) are as said."""

@@ -135,12 +135,18 @@ def test_an_emergency_call_passes_a_drain_and_stays_when_the_channel_is_locked(h
     wait_for(lambda: host.channel("a", placed.timeslot).administrative == "locked")
 
 
+def place_and_claim(host: Controller, call: str, number: int) -> None:
+    """The call is the `number`th that comes in at the far end, where somebody has it: it does not end by itself."""
+    host.place(call, "a")
+    host.claim(host.offered(number))
+
+
 def test_an_emergency_call_clears_the_youngest_lesser_one_when_nothing_is_free(host: Controller) -> None:
     others = host.reserve("a", open=False, masks=[1 << 1])
     assert others.timeslot == 1
     host.active("old", "a")
     for n in range(28):
-        host.place(f"c{n}", "a")
+        place_and_claim(host, f"c{n}", n + 2)
     with pytest.raises(NoChannel):
         host.place("e1", "a", emergency=True)
     placed = host.place("e1", "a", emergency=True, preempt=True)
@@ -159,7 +165,7 @@ def test_an_emergency_call_clears_the_youngest_lesser_one_when_nothing_is_free(h
 
 def test_a_call_that_waits_for_room_can_be_given_up(host: Controller) -> None:
     for n in range(30):
-        host.place(f"c{n}", "a")
+        place_and_claim(host, f"c{n}", n + 1)
     host.place("e1", "a", emergency=True, preempt=True)
     host.hangup("e1")
     assert host.ended("e1")["messages"] == []

@@ -92,7 +92,7 @@ def test_busy(both: Controller) -> None:
 
 
 def test_nobody_answers(both: Controller) -> None:
-    both.place("c1", "a", answer_timeout_s=1)
+    both.place("c1", "a", answer_timeout_s=3)
     other = both.offered()
     both.claim(other)
     both.alert(other)
@@ -102,7 +102,7 @@ def test_nobody_answers(both: Controller) -> None:
 
 
 def test_t310_and_t301_end_a_call_that_stands_still(rig: Rig) -> None:
-    controller = started(rig, pair(), calls="answer_s = 1\nproceed_s = 1")
+    controller = started(rig, pair(), calls="answer_s = 2\nproceed_s = 2")
     controller.up("a", "b")
     controller.place("c1", "a")
     controller.claim(controller.offered())
@@ -223,16 +223,22 @@ def test_a_call_on_a_lease_is_exclusive_and_ends_it(both: Controller) -> None:
 
 def test_every_channel_both_ways_at_once(both: Controller) -> None:
     """30 calls, 15 from each end; they start at opposite ends of the span."""
-    for number in range(15):
-        both.place(f"a{number}", "a")
-        both.place(f"b{number}", "b")
     done: set[str] = set()
-    while len(done) < 30:
+
+    def take() -> bool:
+        """What has come so far is answered: an offer waits for three seconds only."""
         for event in both.find("call.offered"):
             if event.call not in done:
                 both.claim(event.call)
                 both.answer(event.call)
                 done.add(event.call)
+        return len(done) == 30
+
+    for number in range(15):
+        both.place(f"a{number}", "a")
+        both.place(f"b{number}", "b")
+        take()
+    wait_for(take)
     for side in "ab":
         for number in range(15):
             both.wait("call.answered", call=f"{side}{number}")

@@ -94,7 +94,7 @@ def test_a_call_that_lost_its_channel_can_be_hung_up(user: Line) -> None:
     call, _ = glare(user, 31, ours=False, theirs=False)
     user.host.wait("call.moved", call=call)
     user.host.hangup(call)
-    user.far.run(0.3)
+    user.far.until(lambda: user.host.find("call.ended", call=call))
     assert user.host.ended(call)["cleared_by"] == "core"
     assert [channel.timeslot for channel in user.host.snapshot().channels if channel.phase] == [31]
     assert user.host.wait("call.offered").timeslot == 31
@@ -124,7 +124,7 @@ def test_glare_by_the_tables(rig: Rig, node: str, symmetric: bool, ours: bool, t
         offer = line.host.wait("call.offered")
         assert (offer.timeslot == timeslot) is not ours_wins
     if not ours_wins and ours:
-        line.far.run(0.3)
+        line.far.until(lambda: line.host.find("call.ended", call="ours"))
         ended = line.host.ended("ours")
         assert (ended["cause"], ended["reason"].partition(":")[0]) == (44, "glare")
     elif ours_wins:
@@ -142,7 +142,7 @@ def test_exclusive_glare_goes_to_the_network_and_the_lease_says_so(user: Line) -
     glare(user, 9, ours=True, theirs=True)
     offer = user.host.wait("call.offered")
     assert offer.timeslot == 9
-    user.far.run(0.3)
+    user.far.until(lambda: user.host.find("call.ended", call="ours"))
     ended = user.host.ended("ours")
     assert ended["cause"] == 44
     assert "glare" in ended["reason"]
@@ -178,7 +178,7 @@ def test_another_setup_goes_out_where_the_far_end_has_no_such_channel(user: Line
     assert [event.data["attempt"] for event in user.host.find("call.attempt")] == [1, 2]
     user.host.hangup("c1")
     user.far.pump.hangup(user.far.wait(ev.HangupRequest).handle)
-    user.far.run(0.3)
+    user.far.until(lambda: user.host.find("call.ended", call="c1"))
     ended = user.host.ended("c1")
     assert ended["attempt"] == 2
     assert [m["name"] for m in ended["messages"]].count("SETUP") == 2
@@ -188,7 +188,7 @@ def test_the_core_hears_of_it_when_its_lease_is_refused(user: Line) -> None:
     lease = user.host.reserve("a", timeslot=3, open=False)
     user.host.place("c1", token=lease.token)
     user.far.pump.hangup(user.far.wait(ev.Ring).handle, 44)
-    user.far.run(0.2)
+    user.far.until(lambda: user.host.find("call.ended", call="c1"))
     ended = user.host.ended("c1")
     assert (ended["cause"], ended["attempt"], ended["cleared_by"]) == (44, 1, "peer")
 

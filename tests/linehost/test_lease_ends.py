@@ -24,12 +24,12 @@ def host(rig: Rig) -> Controller:
 
 
 def test_a_detached_lease_ends_at_its_time_and_can_be_renewed(host: Controller) -> None:
-    short = host.reserve("a", open=False, detach_s=0.3, group="g")
-    long = host.reserve("a", open=False, detach_s=0.3)
+    long = host.reserve("a", open=False, detach_s=60)
     host.do("Renew", m.RenewRequest(token=long.token, detach_s=600))
+    short = host.reserve("a", open=False, detach_s=2, group="g")
     seen = {lease.token: lease for lease in host.snapshot().leases}
     assert (seen[short.token].detached, seen[short.token].group) == (True, "g")
-    assert seen[long.token].expires_ns > seen[short.token].expires_ns
+    assert seen[long.token].expires_ns > seen[short.token].expires_ns + 300e9
     ended = host.wait("lease.ended")
     assert (ended.token, "time is up" in ended.data["reason"]) == (short.token, True)
     with pytest.raises(StaleToken):
@@ -48,7 +48,7 @@ def test_leases_wait_for_their_owners_as_long_as_the_next_daemon_says(rig: Rig, 
     assert orphans[kept.token]
     assert orphans[lost.token]
     assert not orphans[detached.token]
-    again.do("Ready", m.ReadyRequest(reclaim_s=0.5))
+    again.do("Ready", m.ReadyRequest(reclaim_s=3))
     again.do("Assign", m.AssignRequest(token=kept.token, owner=owner()))
     ended = again.ended("c1")
     assert (ended["cause"], ended["cleared_by"]) == (31, "daemon_lost")
@@ -61,7 +61,7 @@ def test_each_daemon_gives_owners_their_whole_time(rig: Rig, host: Controller) -
     kept = host.reserve("a", open=False)
     host.close()
     second = rig.control(epoch=2, ready=False)
-    second.do("Ready", m.ReadyRequest(reclaim_s=1))
+    second.do("Ready", m.ReadyRequest(reclaim_s=30))
     assert second.snapshot().leases[0].expires_ns
     second.close()
     third = rig.control(epoch=3, ready=False)

@@ -83,7 +83,7 @@ def test_exactly_the_journalled_channels_are_restarted_where_the_calls_were(rig:
     far.pump.proceeding(rings[moved], 5)
     far.pump.answer(rings[moved], 5)
     far.pump.hangup(rings[over], 17)
-    far.run(0.2)
+    far.until(lambda: host.find("call.ended", call="over"))
     for call in ("stays", "moves"):
         host.wait("call.answered", call=call)
     host.ended("over")

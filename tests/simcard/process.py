@@ -17,7 +17,7 @@ from dahdi_py.wire.interface import Empty, Request
 from dahdi_py.wire.messages import cable
 from dahdi_py.wire.messages import card as messages
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 PROGRAM = """
 import json, sys
 from dahdi_py.core.terms import LineType

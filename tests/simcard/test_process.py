@@ -21,6 +21,7 @@ from dahdi_py.wire.messages import card as messages
 from tests.backends.contract import usual_line
 from tests.backends.traffic import exchange, next_block, send_block, wait_readable
 from tests.simcard.process import PATIENCE_S, PROGRAM, CardProcess
+from tests.wire.waiting import wait_for
 
 PORTS = [LineType.E1, LineType.E1, LineType.T1, LineType.T1]
 
@@ -114,6 +115,8 @@ def test_killing_a_host_leaves_the_line_and_frees_its_channels(card: CardProcess
         host.send_signal(signal.SIGKILL)
         host.wait(PATIENCE_S)
     assert not backend.status("2").alarms
+    # The card sees the end of a client in its own time.
+    wait_for(lambda: 1 not in card.status("1").held)
     a, b = open_timeslot(backend, "1"), open_timeslot(backend, "2")
     exchange([(a, b)], 0.2)
     os.close(a)
