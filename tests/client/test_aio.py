@@ -263,6 +263,7 @@ def test_a_lease_whose_asker_has_given_up_is_given_back(desk: Desk) -> None:
             async with AsyncClient(desk.path, timeout=0.2) as client:
                 with pytest.raises(Timeout, match=r"did not answer Channels\.Allocate within 0\.2 s"):
                     await client.allocate(group="all")
+                await happened(lambda: len(waiting) == 1)
                 (request,) = waiting
                 reply = AllocateReply(token="a/1/9", span="east", timeslot=1, fd=0)
                 desk.run(lambda: request.reply(reply, fds=(descriptor,)))

@@ -17,7 +17,7 @@ from dahdi_py.wire.messages.common import Media
 from dahdi_py.wire.server import Request
 from tests.client.desk import Desk, a_pair
 from tests.wire.service import open_descriptors
-from tests.wire.waiting import wait_for
+from tests.wire.waiting import PATIENCE_S, wait_for
 
 
 @pytest.fixture
@@ -171,7 +171,8 @@ def test_streams_go_on_over_a_restart_and_reclaim_what_is_owned(run_dir: Path) -
             events.close()
             offers.close()
             client.close()
-        taken.join(10)
+        taken.join(PATIENCE_S)
+        assert not taken.is_alive()
 
 
 def test_streams_of_a_client_that_does_not_resume_end_with_the_daemon(run_dir: Path) -> None:

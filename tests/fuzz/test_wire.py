@@ -13,8 +13,6 @@ from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 
-import pytest
-
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire import idl
 from dahdi_py.wire.blocking import Connection
@@ -29,6 +27,8 @@ from tests.wire.waiting import PATIENCE_S, wait_for
 
 _INPUTS = 20_000
 _BUDGET_S = 15.0
+_ENOUGH = 2_000
+"""So many on a slow machine too."""
 _SEED = int(os.environ.get("DAHDI_PY_FUZZ_SEED", "20261122"))
 
 _WORDS = (
@@ -114,7 +114,6 @@ def _register_everything(service: Service) -> None:
             service.server.register(interface, {method.name: handler for method in interface.methods})
 
 
-@pytest.mark.timeout(60)
 def test_mutated_calls_are_answered_or_end_their_connection(run_dir: Path) -> None:
     rng, corpus = random.Random(_SEED), _corpus()
     limits = Limits(partial_s=5.0, connections=16)
@@ -124,7 +123,7 @@ def test_mutated_calls_are_answered_or_end_their_connection(run_dir: Path) -> No
         bystander.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
         before = open_descriptors()
         done = connections = 0
-        while done < _INPUTS and time.monotonic() < deadline:
+        while done < _ENOUGH or (done < _INPUTS and time.monotonic() < deadline):
             batch = [_mutated(rng, corpus) for _ in range(rng.choice((1, 1, 1, 2, 5)))]
             _converse(run_dir / "s", batch)
             done += len(batch)
@@ -134,7 +133,6 @@ def test_mutated_calls_are_answered_or_end_their_connection(run_dir: Path) -> No
         assert bystander.call("org.dahdipy.Test.Echo", Echo(text="on"), Echoed).text == "on", _SEED
         wait_for(lambda: len(service.gone) == connections)
         assert open_descriptors() == before, _SEED
-        assert done >= 2000
 
 
 def _converse(path: Path, batch: list[bytes]) -> None:

@@ -33,7 +33,6 @@ name = "two"
 [[hosts]]
 name = "far"
 """
-PATIENCE = pytest.mark.timeout(180)
 
 
 class Leg(NamedTuple):
@@ -92,7 +91,6 @@ def desk(run_dir: Path) -> Iterator[Desk]:
             client.close()
 
 
-@PATIENCE
 def test_two_hosts_channels_are_joined_and_parted(desk: Desk) -> None:
     a, b = desk.a.near.token, desk.b.near.token
     desk.bridge()
@@ -109,7 +107,6 @@ def test_two_hosts_channels_are_joined_and_parted(desk: Desk) -> None:
     desk.bridge()
 
 
-@PATIENCE
 @pytest.mark.parametrize("which", ["one", "two"])
 def test_a_host_that_is_killed_gives_the_other_leg_back(desk: Desk, which: str) -> None:
     desk.bridge()
@@ -126,7 +123,6 @@ def test_a_host_that_is_killed_gives_the_other_leg_back(desk: Desk, which: str) 
         desk.client.bridge(gone.near.token, stays.near.token)
 
 
-@PATIENCE
 def test_a_bridge_outlives_the_daemon_who_knows_it_again(desk: Desk) -> None:
     desk.bridge()
     desk.service.kill_daemon()
@@ -146,7 +142,6 @@ def test_a_bridge_outlives_the_daemon_who_knows_it_again(desk: Desk) -> None:
         desk.a.has_its_own()
 
 
-@PATIENCE
 def test_a_client_that_dies_parts_what_it_bridged(desk: Desk) -> None:
     desk.bridge()
     desk.client.close()

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dahdi_py.client import Client
+from dahdi_py.client import Client, MediaRequest
 from tests.service.service import Core, Follower, Service, closed_record, running, until
-
-PATIENCE = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -29,13 +27,13 @@ def counted(client: Client, token: str) -> tuple[int, int]:
     return found.overruns, found.underruns
 
 
-@PATIENCE
 def test_a_core_that_neither_reads_nor_writes(service: Service) -> None:
     with Core(service, ("e1-user",)) as caller, Core(service, ("e1-network",)) as callee, Follower(service) as events:
         placed = caller.client.place("2001", span="e1-user")
         offer, theirs = callee.answer()
         events.wait("call.answered", placed.call)
-        ours = caller.client.open(placed.token)
+        # Two seconds of blocks wait before one is missed.
+        ours = caller.client.open(placed.token, media=MediaRequest(chunk=500, depth=32))
         assert caller.client.counters(placed.token).overruns == 0
         until("blocks are missed", lambda: min(counted(caller.client, placed.token)) > 3)
         seen = counted(caller.client, placed.token)
@@ -53,7 +51,6 @@ def test_a_core_that_neither_reads_nor_writes(service: Service) -> None:
         theirs.close()
 
 
-@PATIENCE
 def test_a_core_that_never_opened_its_channel_missed_nothing_known(service: Service) -> None:
     with Core(service, ("e1-user",)) as caller, Core(service, ("e1-network",)) as callee, Follower(service) as events:
         placed = caller.client.place("2001", span="e1-user")
@@ -68,7 +65,6 @@ def test_a_core_that_never_opened_its_channel_missed_nothing_known(service: Serv
         theirs.close()
 
 
-@PATIENCE
 def test_each_lease_counts_anew(service: Service) -> None:
     with service.client() as client:
         with client.allocate(span="t1-user", timeslot=1) as first:
@@ -78,7 +74,6 @@ def test_each_lease_counts_anew(service: Service) -> None:
             assert counted(client, second.token) < before
 
 
-@PATIENCE
 def test_a_bridged_channel_misses_nothing(service: Service) -> None:
     """Nobody is to read or write it then."""
     with (

@@ -13,7 +13,7 @@ from tests.service.deaths import Deaths
 from tests.service.service import running
 
 SERVICES = 4
-RECLAIM = "[calls]\nreclaim_s = 5\n\n"
+RECLAIM = "[calls]\nreclaim_s = 15\n\n"
 
 
 def deaths(where: Path, kills: int, seed: int) -> None:

@@ -22,7 +22,6 @@ from tests.service.faults import alarm, another_call_comes_and_goes, talking
 from tests.service.scenarios import converse
 from tests.service.service import Core, Follower, Service, closed_record, running, running_as, until
 
-pytestmark = pytest.mark.timeout(300)
 EMBEDDED = files("dahdi_py").joinpath("embedded.toml").read_text()
 
 

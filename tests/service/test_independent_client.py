@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pytest
 from asyncvarlink import VarlinkClientProtocol, VarlinkMethodCall, VarlinkTransport, connect_unix_varlink
 
 from tests.service.service import PATIENCE_S, running
@@ -49,7 +48,6 @@ async def core(socket: str) -> None:
         await transport.closed_future
 
 
-@pytest.mark.timeout(300)
 def test_a_strangers_varlink_leases_a_channel(run_dir: Path) -> None:
     with running(run_dir, files("dahdi_py").joinpath("embedded.toml").read_text()) as service:
         asyncio.run(asyncio.wait_for(core(service.socket), PATIENCE_S))

@@ -21,8 +21,6 @@ from tests.service.scenarios import converse
 from tests.service.service import PATIENCE_S, Core, Follower, Service, running, until
 from tests.service.sim_line import SimLine, configuration, open_descriptors, paused, process_of
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

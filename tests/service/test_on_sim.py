@@ -22,7 +22,6 @@ def lines(run_dir: Path) -> Iterator[Lines]:
         yield Lines(service, (("e1-user", "e1-network"), ("t1-user", "t1-network")))
 
 
-@pytest.mark.timeout(300)
 class TestOnTheSimulatedCard(Scenarios):
     def test_what_a_core_did_not_read_and_write_is_counted_by_call(self, lines: Lines) -> None:
         service, (user, network) = lines.service, lines.pairs[0]

@@ -14,6 +14,7 @@ from dahdi_py.errors import ChannelBusy
 from dahdi_py.wire.interface import Empty, Interface, Method, Record
 from dahdi_py.wire.interface import Request as Parameters
 from dahdi_py.wire.server import Peer, Request, Server
+from tests.wire.waiting import PATIENCE_S
 
 T = TypeVar("T")
 
@@ -135,7 +136,7 @@ class Service:
                 done.set_exception(error)
 
         self.loop.call_soon_threadsafe(call)
-        return done.result(20)
+        return done.result(PATIENCE_S)
 
 
 @contextmanager
@@ -154,10 +155,10 @@ def serving(path: Path, **settings: Any) -> Iterator[Service]:
                 made.set_exception(error)
 
         loop.call_soon_threadsafe(make)
-        service = made.result(20)
+        service = made.result(PATIENCE_S)
         yield service
         service.run(service.server.close)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
+        thread.join(PATIENCE_S)
         loop.close()

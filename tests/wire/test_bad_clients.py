@@ -108,8 +108,8 @@ def test_half_a_message_then_the_end_is_logged_once(
     assert ["in the middle of a message" in line for line in warnings(caplog)] == [True]
 
 
-def test_a_message_may_come_in_pieces_with_pauses(service: Service) -> None:
-    with raw(service.path) as sock:
+def test_a_message_may_come_in_pieces_with_pauses(run_dir: Path) -> None:
+    with serving(run_dir / "s") as service, raw(service.path) as sock:
         for octet in b'{"method":"org.dahdipy.Test.Echo","parameters":{"text":"slow"}}\0':
             sock.sendall(bytes((octet,)))
         assert b"slow" in sock.recv(1000)

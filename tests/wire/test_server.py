@@ -19,7 +19,7 @@ from dahdi_py.wire.loop import turn
 from dahdi_py.wire.refusals import ExpectedMore, InterfaceNotFound, InvalidParameter, MethodNotFound
 from dahdi_py.wire.server import Peer, Request
 from tests.wire.service import Count, Counted, Echo, Echoed, Service, open_descriptors, serving
-from tests.wire.waiting import wait_for
+from tests.wire.waiting import PATIENCE_S, wait_for
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_null_member_is_one_left_out(connection: Connection) -> None:
 
 def test_answers_go_out_in_the_order_of_the_calls(service: Service) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(20)
+        sock.settimeout(PATIENCE_S)
         sock.connect(str(service.path))
         for method, text in (("Later", "1"), ("Echo", "2"), ("Later", "3"), ("Pipe", ""), ("Fail", ""), ("Echo", "6")):
             parameters = {"text": text} if text else {}
