@@ -24,7 +24,7 @@ def dahdi_py(*arguments: str, run_dir: Path, **environment: str) -> subprocess.C
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
 
 

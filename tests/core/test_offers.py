@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -213,5 +212,5 @@ class Traffic(RuleBasedStateMachine):
             assert (call in self.offers) == (call in self.open)
 
 
-TestTraffic = pytest.mark.timeout(120)(Traffic.TestCase)
+TestTraffic = Traffic.TestCase
 Traffic.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -23,7 +23,7 @@ from dahdi_py.wire.messages import channels, events
 from dahdi_py.wire.messages.common import Cursor, CursorRequest, PartyRequest
 from dahdi_py.wire.messages.daemon import Status
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 T = TypeVar("T")
 
 TWO_HOSTS = """

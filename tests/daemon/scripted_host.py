@@ -21,7 +21,7 @@ from dahdi_py.wire.messages import host as messages
 from dahdi_py.wire.messages.common import Bearer, Lease, Media, Party
 from dahdi_py.wire.server import Request, Server
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class ScriptedHost:

@@ -19,7 +19,7 @@ from dahdi_py.wire.messages import alarms, calls, channels, events, groups, host
 from dahdi_py.wire.messages import daemon as daemon_messages
 from dahdi_py.wire.messages.daemon import Status
 from tests.daemon.conftest import StartDaemon, StartHost
-from tests.daemon.process import DaemonProcess, eventually
+from tests.daemon.process import PATIENCE_S, DaemonProcess, eventually
 from tests.daemon.scripted_host import ScriptedHost
 
 NOBODY = 65534
@@ -45,7 +45,7 @@ def ask_as_nobody(path: str, *asked: Asked) -> list[dict[str, object]]:
     """What another user of the machine gets."""
     done = subprocess.run(
         ["/usr/bin/python3", "-c", ASK, path, json.dumps(asked)], user=NOBODY, group=NOBODY, extra_groups=[],
-        capture_output=True, text=True, check=True, timeout=30, cwd="/",
+        capture_output=True, text=True, check=True, timeout=PATIENCE_S, cwd="/",
     )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -239,7 +239,7 @@ def test_bad_input_hurts_only_who_sends_it(daemon: DaemonProcess) -> None:
             b'{"method":"org.dahdipy.Calls.Place","parameters":{"called":{"number":"1","digits":"2"}}}\0',
         ):  # fmt: skip
             with socket.socket(socket.AF_UNIX) as bad:
-                bad.settimeout(10)
+                bad.settimeout(PATIENCE_S)
                 bad.connect(str(daemon.socket))
                 bad.sendall(rubbish)
                 assert b'"error"' in bad.recv(65536)
@@ -262,7 +262,7 @@ def test_a_wrong_configuration_is_one_line_with_file_and_place(daemon: DaemonPro
     command = [sys.executable, "-m", "dahdi_py.cli", "daemon", "run", "--config", str(wrong)]
     run = daemon.run / "other"
     done = subprocess.run(
-        [*command, "--run-directory", str(run)], capture_output=True, text=True, check=False, timeout=30
+        [*command, "--run-directory", str(run)], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode != 0
     assert says in done.stderr

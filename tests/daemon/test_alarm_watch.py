@@ -12,7 +12,7 @@ from dahdi_py.core.alarm import Condition
 from dahdi_py.core.config_file import parse
 from dahdi_py.daemon import alarm_watch
 from dahdi_py.daemon.control import Control
-from tests.daemon.process import TWO_HOSTS
+from tests.daemon.process import PATIENCE_S, TWO_HOSTS
 
 
 def test_a_look_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_a_look_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr(control.alarms._conditions, "read", read)
         with pytest.raises(RuntimeError, match="look 1"):
             control.alarms.begin()
-        await asyncio.wait_for(again, 20)
+        await asyncio.wait_for(again, PATIENCE_S)
         control.alarms.close()
         return complaints
 

@@ -63,7 +63,7 @@ def test_forced_actions_say_who_and_why_also_after_a_restart(daemon: DaemonProce
         operator.call("org.dahdipy.Spans.Administer", request, AdministerReply)
         operator.call("org.dahdipy.Daemon.Stop", StopRequest(), Empty)
     assert daemon.process is not None
-    daemon.process.wait(20)
+    daemon.process.wait(PATIENCE_S)
     daemon.start()
     with daemon.client() as client:
         entries = audit(client)

@@ -18,7 +18,7 @@ from dahdi_py.wire.messages.common import Lease, Owner
 from dahdi_py.wire.refusals import InvalidParameter
 from dahdi_py.wire.server import Request
 from tests.daemon.conftest import StartDaemon, StartHost
-from tests.daemon.process import Client, DaemonProcess, Listener, eventually
+from tests.daemon.process import PATIENCE_S, Client, DaemonProcess, Listener, eventually
 from tests.daemon.scripted_host import ScriptedHost
 
 
@@ -106,7 +106,7 @@ def begin(client: Client, a: str, b: str) -> None:
 
 def answer(client: Client) -> BridgeReply:
     """What was begun has come to this."""
-    reply, _ = client._decoded("Bridge", client._receive("Bridge", 20), BridgeReply)
+    reply, _ = client._decoded("Bridge", client._receive("Bridge", PATIENCE_S), BridgeReply)
     return reply
 
 
@@ -162,7 +162,7 @@ def test_a_host_that_is_gone_when_it_is_to_copy(desk: Desk) -> None:
     """Its death is seen between the two questions."""
     before = desk.descriptors()
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    near.settimeout(20)
+    near.settimeout(PATIENCE_S)
     waiting: list[Request] = []
     desk.b.hold = waiting.append
     with desk.daemon.client() as other, near:

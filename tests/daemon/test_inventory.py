@@ -153,5 +153,5 @@ class Host(RuleBasedStateMachine):
         assert 0 <= span.used <= len(span.channels) == 23
 
 
-TestHost = pytest.mark.timeout(120)(Host.TestCase)
+TestHost = Host.TestCase
 Host.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -70,7 +70,7 @@ def serving(path: Path) -> subprocess.Popen[bytes]:
 
 def run(test: Callable[[Path], Coroutine[None, None, None]], directory: Path) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await test(directory)
 
     asyncio.run(bounded())
@@ -159,7 +159,7 @@ def test_a_log_stays_small(run_dir: Path) -> None:
 def test_systemd_is_told_when_it_asked(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(run_dir / "notify"))
-        manager.settimeout(10)
+        manager.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", str(run_dir / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "4000000")
         monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))

@@ -108,7 +108,6 @@ def test_t303_takes_its_time_whatever_the_wall_clock_does(shim: Path, leap: int)
 
 
 @pytest.mark.packaging
-@pytest.mark.timeout(200)
 @pytest.mark.parametrize("leap", [3600, -3600])
 def test_the_shared_library_reports_the_step(shim: Path, shared_tree: Path, leap: int) -> None:
     seen = run_script(shim, leap, shared_tree)

@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
 def test_the_copier_under_the_sanitizers(tmp_path: Path, sanitizers: str) -> None:
     program = tmp_path / "test_copier"

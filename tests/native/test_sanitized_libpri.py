@@ -4,13 +4,10 @@
 import subprocess
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "native/libpri"
 
 
-@pytest.mark.timeout(240)
 def test_the_pump_under_the_sanitizers(tmp_path: Path) -> None:
     program = tmp_path / "test_pump"
     library = subprocess.run(

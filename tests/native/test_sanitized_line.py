@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "native/line"
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("sanitizers", "parts"), [("address,undefined", ("engines", "framers", "card", "clock")), ("thread", ("clock",))]
 )
