@@ -26,12 +26,15 @@ EMBEDDED = files("dahdi_py").joinpath("embedded.toml").read_text()
 
 
 class OnSmallDisk(Service):
-    """Its state is a file system of a megabyte, which only its own processes see."""
+    """Its state is a small file system, which only its own processes see.
+
+    SQLite's write-ahead logs, of up to 4 MB each, have room in it: they are to go on when the filler is gone.
+    """
 
     def command(self) -> list[str]:
         state = self.directory / "state"
         state.mkdir(exist_ok=True)
-        script = 'mount -t tmpfs -o size=1m,mode=700 state "$0" && exec "$@"'
+        script = 'mount -t tmpfs -o size=16m,mode=700 state "$0" && exec "$@"'
         return ["unshare", "--map-root-user", "--mount", "sh", "-c", script, str(state), *super().command()]
 
     def inside(self) -> Path:
@@ -50,7 +53,7 @@ def test_calls_go_on_when_the_disk_is_full(small_disk: OnSmallDisk) -> None:
     with talking(small_disk) as (caller, callee, events, _):
         filler = small_disk.inside() / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-            while file.write(bytes(4096)):
+            while file.write(bytes(65536)):
                 pass
         written = [another_call_comes_and_goes(caller, callee, events) for _ in range(3)]
         until("an alarm says so", lambda: "cannot be written" in alarm(caller.client, "ledger"), small_disk.log)
