@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
@@ -249,6 +250,7 @@ class Journal:
             try:
                 stores.write(batch)
             except (sqlite3.Error, OSError) as error:
+                stores.make_room()
                 self._tell(self._refused, batch, str(error))
             except ConfigError as error:
                 self._tell(self._refused, batch, error.message)
@@ -317,6 +319,12 @@ class _Stores:
                 for entry in entries:
                     entry.write(records)
                 store.set_cursors(records, cursors)
+
+    def make_room(self) -> None:
+        """The files take in their write-ahead logs, which may be what fills the disk, and each log begins anew."""
+        for db in (self._files or ())[:2]:
+            with suppress(sqlite3.Error):
+                db.execute("PRAGMA wal_checkpoint")
 
     def close(self) -> None:
         for db in (self._files or ())[:2]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
+import resource
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -254,6 +256,32 @@ async def _refused_again(directory: Path) -> None:
 def test_what_waits_is_no_more_for_having_been_tried_again(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     asyncio.run(_refused_again(tmp_path))
+
+
+async def _no_room_for_the_log(directory: Path) -> list[str]:
+    heard = Heard(directory)
+    heard.journal.open(10**9)
+    heard.put(1)
+    await heard.until(lambda: heard.durable == [1])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Twice what there is now: the log is the largest.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * os.stat(directory / "events.db-wal").st_size, limits[1]))
+    try:
+        for n in range(2, 100):
+            heard.put(n)
+            await heard.until(lambda n=n: heard.published[-1] == n)  # type: ignore[misc]
+        await heard.until(lambda: len(heard.durable) == 99)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert heard.published == heard.durable == list(range(1, 100))
+    heard.journal.close()
+    return heard.problems
+
+
+def test_a_log_that_has_no_room_to_grow_is_used_anew(tmp_path: Path) -> None:
+    """The write-ahead log grows with each commit, to much more than what is new: on a disk that is full no further."""
+    problems = asyncio.run(_no_room_for_the_log(tmp_path))
+    assert problems, "the log was never too long"
 
 
 async def _no_directory(place: Path) -> None:
