@@ -8,6 +8,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import Self
 
+from dahdi_py.core.far_end_reports import Reports
 from dahdi_py.core.terms import Alarms, Coding, Framing, Law, LineType, Timeslot
 from dahdi_py.errors import DahdiPyError, DeviceBusy, DeviceGone, HardwareError, Unsupported
 from dahdi_py.ffi._line import ffi, lib
@@ -345,6 +346,7 @@ class Card:
             Loop(s.loop),
             _slots(s.slot_loops),
             LineCounts(*(getattr(s.line, name) for name in LineCounts._fields)),
+            Reports(s.reports.total, tuple(s.reports.newest)),
             s.slips,
             s.slips_left_out,
             s.slips_repeated,

@@ -72,6 +72,10 @@ static void send_back(struct port *port, uint32_t slots) {
     }
 }
 
+static uint64_t slips(const struct port *port) {
+    return port->lost + port->store.left_out + port->store.repeated;
+}
+
 void port_transmit(struct port *port, size_t nominal) {
     port->frames = cable_frames(&port->end, nominal);
     port->end.sends.signal = false;
@@ -95,6 +99,8 @@ void port_transmit(struct port *port, size_t nominal) {
     sends->place = port->framer.config.type == LINE_E1 ? port->framer.tx.e1.frame : port->framer.tx.t1.frame;
     sends->coding = port->end.coding = port->framer.config.coding;
     sends->esf = port->framer.config.framing == FRAMING_ESF;
+    port->framer.slips = slips(port);
+    port->framer.payload_looped = port->loop == LOOP_PAYLOAD;
     framer_send(&port->framer, port->sending, changed, port->out, port->frames);
     sends->signal = port->loop != LOOP_LINE && framer_has_signal(&port->framer);
     sends->line = (const uint8_t(*)[FRAME_SPAN])port->out;
@@ -190,7 +196,8 @@ void port_read_status(const struct port *port, struct port_status *status) {
     status->slips_repeated = port->store.repeated;
     status->line = port->framer.counts;
     status->lost = port->lost;
-    status->slips = port->lost + port->store.left_out + port->store.repeated;
+    status->slips = slips(port);
+    status->reports = *framer_reports(&port->framer);
     for (size_t i = 0; i < TIMESLOTS; i++) {
         const struct timeslot *ts = &port->slots[i];
         status->overruns += ts->counts.overruns;

@@ -54,7 +54,8 @@ struct port_status {
     enum loop loop;
     uint32_t slot_loops;
     struct framer_counts line;
-    uint64_t slips; /* all of them */
+    struct report_rx reports; /* ESF: what the far end tells of its receiver */
+    uint64_t slips;           /* all of them */
     uint64_t slips_left_out, slips_repeated;
     uint64_t lost;
     uint64_t overruns;
