@@ -58,6 +58,19 @@ void port_set_slot_loops(struct port *port, uint32_t slots) {
     empty_back(port);
 }
 
+/* A loop that somebody forgot ends by itself. */
+static void count_down_loops(struct port *port) {
+    if (!port->loop && !port->slot_loops) {
+        port->loops_left = LOOP_STAYS;
+    } else if (port->loops_left > port->frames) {
+        port->loops_left -= port->frames;
+    } else if (port->loops_left != LOOP_STAYS) {
+        port->loops_left = LOOP_STAYS;
+        port_set_loop(port, LOOP_NONE);
+        port_set_slot_loops(port, 0);
+    }
+}
+
 /* What arrived last tick takes the place of what the clients wrote. */
 static void send_back(struct port *port, uint32_t slots) {
     if (port->back_frames == 0) {
@@ -79,6 +92,7 @@ static uint64_t slips(const struct port *port) {
 void port_transmit(struct port *port, size_t nominal) {
     port->frames = cable_frames(&port->end, nominal);
     port->end.sends.signal = false;
+    count_down_loops(port);
     if (!port->running) {
         port_refresh(port);
         return;
@@ -192,6 +206,7 @@ void port_read_status(const struct port *port, struct port_status *status) {
     status->clock_ppm = (double)port->end.rate_ppb / 1000;
     status->loop = port->loop;
     status->slot_loops = port->slot_loops;
+    status->loops_left = port->loop || port->slot_loops ? port->loops_left : LOOP_STAYS;
     status->slips_left_out = port->store.left_out;
     status->slips_repeated = port->store.repeated;
     status->line = port->framer.counts;
