@@ -15,9 +15,9 @@ import pytest
 
 from dahdi_py.errors import ChannelBusy
 from tests.service import line_faults as faults
+from tests.service.conversation import converse
 from tests.service.deaths import Murmur
 from tests.service.line_faults import Ends, alarms_of, call_up, cleared, raised, takes_no_call, told
-from tests.service.scenarios import converse
 from tests.service.service import PATIENCE_S, Core, Follower, Service, running, until
 from tests.service.sim_line import SimLine, configuration, open_descriptors, paused, process_of
 

@@ -13,7 +13,7 @@ from dahdi_py.core.terms import Alarms, Coding, Framing, LineType
 from dahdi_py.errors import DahdiPyError, DeviceGone, Unsupported
 from dahdi_py.wire.interface import Empty, Request
 from dahdi_py.wire.messages import cable
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 from tests.backends.traffic import wait_readable
 from tests.daemon.process import eventually
 from tests.simcard.process import PATIENCE_S, CardProcess
