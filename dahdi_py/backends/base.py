@@ -33,6 +33,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from dahdi_py.core.far_end_reports import Reports
 from dahdi_py.core.terms import Alarms, Coding, Framing, Law, LineType, Mode, Timeslot
 from dahdi_py.errors import HardwareError
 
@@ -104,6 +105,8 @@ class SpanStatus:
         sync_source: Number of the span that is timing source now, 0 for the span's own oscillator, None where the
             driver does not tell.
         estimated: Counters that may count less than there is, and `defects` when the alarm bits come late.
+        reports: What the far end reports of its receiver; None where the line has no such reports or the driver keeps
+            them to itself.
     """
 
     port: str
@@ -112,6 +115,7 @@ class SpanStatus:
     level_db: float | None = None
     sync_source: int | None = None
     estimated: frozenset[str] = frozenset()
+    reports: Reports | None = None
 
 
 @dataclass(frozen=True, slots=True)

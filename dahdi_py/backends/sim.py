@@ -36,6 +36,7 @@ from dahdi_py.backends.base import (
 from dahdi_py.backends.card_batch import CardBatches, Opening, Proof
 from dahdi_py.backends.card_link import CardLink
 from dahdi_py.backends.card_watch import CardWatch
+from dahdi_py.core.far_end_reports import Reports
 from dahdi_py.core.terms import Alarms, Coding, Framing, LineType, Mode, Timeslot
 from dahdi_py.errors import DahdiPyError, Unsupported
 from dahdi_py.wire.framing import close_all, format_call
@@ -196,6 +197,7 @@ class SimBackend:
             counters=_counters(seen),
             level_db=seen.level_db,
             sync_source=int(port) if seen.clocked_by_line else 0,
+            reports=Reports(seen.reports, tuple(seen.newest_reports)),
         )
 
     def open_dchannel(self, port: str, timeslot: Timeslot) -> int:

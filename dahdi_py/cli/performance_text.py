@@ -17,7 +17,7 @@ MIB = "RFC 4805"
 _QUARTER_NS = 900 * NS
 _SIGNS = {"complete": "", "partial": "p", "suspect": "s"}
 _LEGEND = (
-    ("!", "! threshold crossed"), ("~", "~ estimated: may be more"), ("p", "p partial: seconds are missing"),
+    ("!", "! threshold crossed"), ("~", "~ estimated"), ("p", "p partial: seconds are missing"),
     ("s", "s suspect"), ("-", "- not counted"),
 )  # fmt: skip
 

@@ -207,9 +207,13 @@ def level(session: Session, span: str, loss: float | None, build_out: float | No
 @click.argument("span", type=SpanParam())
 @click.argument("kind", type=click.Choice(["none", "local", "line", "payload"]), required=False)
 @click.option("--timeslots", type=Timeslots(), help="Send these back as they arrive, such as 1,2,5-7, or none.")
+@click.option("--for", "duration", type=Milliseconds(), default="5m", show_default=True, help="It ends by itself.")
+@click.option("--keep", is_flag=True, help="It stays until it is told none.")
 @click.option("--force", is_flag=True, help="Although channels are busy: their calls are cut off.")
 @pass_session
-def loop(session: Session, span: str, kind: str | None, timeslots: list[int] | None, force: bool) -> None:
+def loop(
+    session: Session, span: str, kind: str | None, timeslots: list[int] | None, duration: int, keep: bool, force: bool,
+) -> None:  # fmt: skip
     """Loop SPAN, or timeslots of it.
 
     \b
@@ -219,7 +223,9 @@ def loop(session: Session, span: str, kind: str | None, timeslots: list[int] | N
     """
     if kind is None and timeslots is None:
         raise click.UsageError("say which loop: none, local, line, payload, or --timeslots")
-    _do(session, "Loop", LoopRequest(port=span, loop=kind, timeslots=timeslots, force=force), span)
+    lasts = None if keep else duration
+    wants = LoopRequest(port=span, loop=kind, timeslots=timeslots, duration_ms=lasts, force=force)
+    _do(session, "Loop", wants, span)
 
 
 @sim.command("far-end")

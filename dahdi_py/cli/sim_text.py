@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dahdi_py.cli.output import Column, table
+from dahdi_py.cli.times import NS, duration
 from dahdi_py.wire.messages.cable import Faults, Line
 from dahdi_py.wire.messages.sim import SimLine, SimLines
 
@@ -99,6 +100,8 @@ def _loops(line: Line) -> Iterator[str]:
         yield f"{line.loop}: {_LOOPS[line.loop]}"
     if line.looped_timeslots:
         yield f"timeslots {', '.join(map(str, line.looped_timeslots))} go back as they arrive"
+    if line.loops_left_ms is not None:
+        yield f"ends in {duration(line.loops_left_ms * NS // 1000)}"
 
 
 def _all_faults(one: SimLine) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dahdi_py.core.performance_norms import UNAVAILABLE, End, Judged, Norm
+from dahdi_py.core.performance_norms import End, Judged, Norm, unavailable
 
 CHANGE_S = 10
 """So many severely errored seconds in a row begin unavailable time, so many others in a row end it; all of them belong
@@ -99,7 +99,7 @@ class Measure:
     def _as(self, judged: Judged, available: bool) -> Settled:
         counts = dict(judged.counts) if available else dict.fromkeys(judged.counts, 0)
         counts.update(judged.always)
-        counts[UNAVAILABLE[self.norm]] = int(not available)
+        counts[unavailable(self.end, self.norm)] = int(not available)
         if judged.errors is not None:
             counts["DM"] = 0
         return Settled(judged.at, counts, judged.estimated)
@@ -122,7 +122,7 @@ class Figures(msgspec.Struct):
 
     Attributes:
         counts: By parameter; one that cannot be known is not among them.
-        estimated: Parameters that may be more than is told.
+        estimated: Parameters that may be more than is told, or were told in ranges.
     """
 
     counts: dict[str, int] = {}

@@ -41,7 +41,7 @@ class Judged(msgspec.Struct, frozen=True, array_like=True):
         counts: What it counts in available time, by parameter.
         always: What it counts whether the path is available or not.
         errors: For degraded minutes, where the norm has them; None where nobody counts them.
-        estimated: Parameters that may be more than is told.
+        estimated: Parameters that may be more than is told, or were told in ranges.
     """
 
     at: int
@@ -137,14 +137,16 @@ def by_rfc4805(kind: LineKind, second: Second) -> Judged | None:
 
 
 def by_rfc4805_far(kind: LineKind, second: Second) -> Judged | None:
-    """The far end of an E1, as its E bits and its RAI tell; None for a T1.
+    """The far end, as its reports (ESF) or its E bits (CRC-4) tell; without them its RAI alone is known: estimates.
 
-    A T1's far end tells by performance report messages, which DAHDI does not hand on and the simulated card
-    does not send. Source: ANSI T1.403 on the ESF data link.
+    Source: RFC 4805, the DESCRIPTIONs of dsx1FarEndCurrentTable.
     """
-    if kind.is_t1 or second.has(_PATH):
+    reported = _Reported.in_(second)
+    if reported is not None:
+        return reported.by_rfc4805(second.at)
+    if second.has(_PATH):
         return None
-    path = second.counts.get("ebit") if kind.has_crc else None
+    path = second.counts.get("ebit") if kind is LineKind.E1_CRC else None
     remote = second.has(Alarms.YELLOW)
     severe = remote or (path or 0) >= _SEVERE_PATH[LineKind.E1_CRC]
     bursty = None if path is None else int(not remote and _BURSTY_FROM <= path < _BURSTY_BELOW)
@@ -153,6 +155,56 @@ def by_rfc4805_far(kind: LineKind, second: Second) -> Judged | None:
     severity = doubt or DEFECTS in second.estimated
     estimated = _names(ES=severity, SES=severity, UAS=severity, PCV=doubt, BES=doubt, DM=doubt)
     return Judged(second.at, severe, counts, errors=path, estimated=estimated)
+
+
+class _Reported(msgspec.Struct, frozen=True):
+    """A second of the far end's receiver as it reports it (core.far_end_reports); CRC errors are told in ranges."""
+
+    crc: int
+    framing: bool
+    slipped: bool
+    violated: bool
+
+    @classmethod
+    def in_(cls, second: Second) -> _Reported | None:
+        """The report told in that second, if there was one."""
+        told = second.counts
+        if "far_crc" not in told:
+            return None
+        return cls(told["far_crc"], told["far_severe"] > 0, told["far_slips"] > 0, told["far_bpv"] > 0)
+
+    @property
+    def severe(self) -> bool:
+        """Source: T1.231 (SES-PFE), which are RFC 4805's limits too."""
+        return self.framing or self.crc >= _SEVERE_PATH[LineKind.ESF]
+
+    @property
+    def errored(self) -> bool:
+        """Source: T1.231 (ES-PFE): any G bit, SE or SL."""
+        return self.severe or self.crc > 0 or self.slipped
+
+    def by_rfc4805(self, at: int) -> Judged:
+        bursty = not self.framing and _BURSTY_FROM <= self.crc < _BURSTY_BELOW
+        counts = _known(
+            ES=int(self.errored), SES=int(self.severe), SEFS=int(self.framing), CSS=int(self.slipped), PCV=self.crc,
+            LES=int(self.violated), BES=int(bursty),
+        )  # fmt: skip
+        ranged = self.crc > 1
+        return Judged(at, self.severe, counts, errors=self.crc, estimated=_names(PCV=ranged, DM=ranged))
+
+    def by_t1_231(self, at: int) -> Judged:
+        counts = _known(
+            CV_PFE=self.crc, ES_PFE=int(self.errored), SES_PFE=int(self.severe), SEFS_PFE=int(self.framing),
+            CSS_PFE=int(self.slipped),
+        )  # fmt: skip
+        always = _known(ES_LFE=int(self.violated))
+        return Judged(at, self.severe, counts, always, estimated=_names(CV_PFE=self.crc > 1))
+
+
+def by_t1_231_far(kind: LineKind, second: Second) -> Judged | None:
+    """The far end of an ESF line, line (-LFE) and path (-PFE) apart, as its reports tell; None without them."""
+    reported = _Reported.in_(second)
+    return reported.by_t1_231(second.at) if reported is not None else None
 
 
 def by_t1_231(kind: LineKind, second: Second) -> Judged | None:
@@ -216,31 +268,42 @@ def by_g826_far(kind: LineKind, second: Second) -> Judged | None:
 @cache
 def judges(kind: LineKind) -> dict[tuple[End, Norm], Judge]:
     """Every measure there is of such a line."""
-    if kind.is_t1:
-        return {(End.NEAR, Norm.RFC4805): by_rfc4805, (End.NEAR, Norm.T1_231): by_t1_231}
-    return {
-        (End.NEAR, Norm.RFC4805): by_rfc4805, (End.NEAR, Norm.G826): by_g826,
-        (End.FAR, Norm.RFC4805): by_rfc4805_far, (End.FAR, Norm.G826): by_g826_far,
+    mib: dict[tuple[End, Norm], Judge] = {
+        (End.NEAR, Norm.RFC4805): by_rfc4805, (End.FAR, Norm.RFC4805): by_rfc4805_far,
     }  # fmt: skip
+    if not kind.is_t1:
+        return mib | {(End.NEAR, Norm.G826): by_g826, (End.FAR, Norm.G826): by_g826_far}
+    mib[End.NEAR, Norm.T1_231] = by_t1_231
+    if kind.has_crc:
+        mib[End.FAR, Norm.T1_231] = by_t1_231_far
+    return mib
 
 
-UNAVAILABLE = {Norm.RFC4805: "UAS", Norm.T1_231: "UAS-P", Norm.G826: "UAS"}
-"""What each norm calls unavailable seconds."""
+def unavailable(end: End, norm: Norm) -> str:
+    """What that norm calls unavailable seconds of that end."""
+    if norm is Norm.T1_231:
+        return "UAS-P" if end is End.NEAR else "UAS-PFE"
+    return "UAS"
+
 
 _MIB = ("UAS", "ES", "SES", "SEFS", "LES", "CSS", "BES", "DM", "LCV", "PCV")
+_FAR_MIB = tuple(name for name in _MIB if name != "LCV")
 _BLOCKS = ("UAS", "ES", "SES", "BBE", "EB")
 _LINE_AND_PATH = (
     "UAS-P", "ES-P", "SES-P", "SAS-P", "CSS-P", "CV-P", "ES-L", "SES-L", "LOSS-L", "CV-L",
 )  # fmt: skip
+_FAR_LINE_AND_PATH = ("UAS-PFE", "ES-PFE", "SES-PFE", "SEFS-PFE", "CSS-PFE", "CV-PFE", "ES-LFE")
 
 
+@cache
 def parameters(kind: LineKind) -> dict[tuple[End, Norm], tuple[str, ...]]:
     """What there is to tell of such a line, whether it can be known or not."""
-    far_mib = {(End.FAR, Norm.RFC4805): _MIB}
-    if kind.is_t1:
-        return {(End.NEAR, Norm.RFC4805): _MIB, (End.NEAR, Norm.T1_231): _LINE_AND_PATH, **far_mib}
-    blocks = {(End.NEAR, Norm.G826): _BLOCKS, (End.FAR, Norm.G826): _BLOCKS}
-    return {(End.NEAR, Norm.RFC4805): _MIB, **far_mib, **blocks}
+    names = {
+        (End.NEAR, Norm.RFC4805): _MIB, (End.FAR, Norm.RFC4805): _FAR_MIB,
+        (End.NEAR, Norm.T1_231): _LINE_AND_PATH, (End.FAR, Norm.T1_231): _FAR_LINE_AND_PATH,
+        (End.NEAR, Norm.G826): _BLOCKS, (End.FAR, Norm.G826): _BLOCKS,
+    }  # fmt: skip
+    return {measure: names[measure] for measure in judges(kind)}
 
 
 THRESHOLD_PARAMETERS = frozenset((*_LINE_AND_PATH, *_BLOCKS, "CSS"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from dahdi_py.core.far_end_reports import Reports
 from dahdi_py.core.terms import Alarms, Coding, Framing, LineType
 from dahdi_py.ffi._line import ffi, lib
 
@@ -117,6 +118,12 @@ class Framer:
         """ESF: how many messages were received, and the last one."""
         count = lib.framer_boms(self._framer, self._code)
         return count, self._code[0]
+
+    @property
+    def reports(self) -> Reports:
+        """ESF: the seconds that the far end has reported."""
+        told = lib.framer_reports(self._framer)
+        return Reports(told.total, tuple(told.newest))
 
     @property
     def spare(self) -> int:

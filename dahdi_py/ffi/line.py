@@ -8,6 +8,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import Self
 
+from dahdi_py.core.far_end_reports import Reports
 from dahdi_py.core.terms import Alarms, Coding, Framing, Law, LineType, Timeslot
 from dahdi_py.errors import DahdiPyError, DeviceBusy, DeviceGone, HardwareError, Unsupported
 from dahdi_py.ffi._line import ffi, lib
@@ -225,6 +226,11 @@ class Card:
         mask = sum(1 << timeslot for timeslot in set(timeslots))
         _check(lib.card_slot_loops(self._card, port, mask), "loop", f"port {port}")
 
+    def end_loops_after(self, port: int, duration_ms: int | None) -> None:
+        """Every loop of the port ends after that long; None is never."""
+        frames = lib.LOOP_STAYS if duration_ms is None else duration_ms * lib.FRAMES_PER_MS
+        _check(lib.card_end_loops_after(self._card, port, frames), "loop", f"port {port}")
+
     def configure(
         self, port: int, bchannels: Collection[int], dchannel: int | None, law: Law, *, force: bool = False
     ) -> None:
@@ -344,7 +350,9 @@ class Card:
             s.oscillator_ppm,
             Loop(s.loop),
             _slots(s.slot_loops),
+            s.loops_left // lib.FRAMES_PER_MS if s.loops_left != lib.LOOP_STAYS else None,
             LineCounts(*(getattr(s.line, name) for name in LineCounts._fields)),
+            Reports(s.reports.total, tuple(s.reports.newest)),
             s.slips,
             s.slips_left_out,
             s.slips_repeated,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from dahdi_py.core.far_end_reports import Reports
 from dahdi_py.core.terms import Alarms, Timeslot
 from dahdi_py.ffi._line import lib
 from dahdi_py.ffi.hdlc import HdlcCounts
@@ -90,6 +91,8 @@ class PortStatus(NamedTuple):
         clock_ppm: Of its clock now, off nominal; `oscillator_ppm`: of its own.
         follows: It takes the line's clock while that is fit for it.
         slot_loops: The timeslots that go back as they arrive.
+        loops_left_ms: How long they and `loop` last; None is for good.
+        reports: ESF: the seconds that the far end has reported of its receiver.
         slips: Frames left out or given twice by the elastic store, and lost because the card was late.
         left_out: Of those, left out because the line is faster than the port's clock.
         repeated: Of those, given twice because it is slower.
@@ -108,7 +111,9 @@ class PortStatus(NamedTuple):
     oscillator_ppm: float
     loop: Loop
     slot_loops: list[Timeslot]
+    loops_left_ms: int | None
     line: LineCounts
+    reports: Reports
     slips: int
     left_out: int
     repeated: int

@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 import msgspec
 
 from dahdi_py.backends.base import Counters, SpanStatus
+from dahdi_py.core.far_end_reports import FarEnd
 from dahdi_py.core.performance_bins import QUARTER_S
 from dahdi_py.core.performance_second import counted
 from dahdi_py.core.terms import Alarms
@@ -43,6 +44,7 @@ class _Watched:
     Attributes:
         counters: As read last, with the second that ended then (UTC, s) and the instant (s, monotonic).
         defects: Seen since then.
+        far: What its far end reports.
         run: Seconds that are not told yet.
         told: The newest that was told.
     """
@@ -51,6 +53,7 @@ class _Watched:
     second: int
     instant: float
     defects: Alarms
+    far: FarEnd
     run: SecondsSeen | None = None
     told: SecondsSeen | None = None
 
@@ -141,11 +144,12 @@ class Seconds:
         counters = {name: getattr(status.counters, name) for name in _COUNTERS}
         watched = self._watched.get(line)
         if watched is None:
-            self._watched[line] = _Watched(counters, second, now, status.alarms & _DEFECTS)
+            self._watched[line] = _Watched(counters, second, now, status.alarms & _DEFECTS, FarEnd(status.reports))
             return
         counts, anew = counted(watched.counters, counters, now - watched.instant)
         late = second != watched.second + 1
         suspect = "clock_step" if stepped else "counter_reset" if anew else "late" if late else ""
+        counts.update(watched.far.second(status.reports, max(second - watched.second, 1)))
         seen = SecondsSeen(
             first=second, counts=counts, defects=int(watched.defects), estimated=sorted(status.estimated),
             suspect=suspect,

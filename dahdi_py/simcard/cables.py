@@ -117,6 +117,7 @@ class Cables:
             from_line=seen.follows,
             loop=seen.loop.name.lower(),
             looped_timeslots=list(seen.slot_loops),
+            loops_left_ms=seen.loops_left_ms,
             slips=seen.slips,
             left_out=seen.left_out,
             repeated=seen.repeated,
@@ -212,6 +213,7 @@ class Cables:
             self._card.loop(number, Loop[wanted.loop.upper()])
         if wanted.timeslots is not None:
             self._card.loop_timeslots(number, wanted.timeslots)
+        self._card.end_loops_after(number, wanted.duration_ms)
         request.reply(_EMPTY)
 
     def _far_end(self, request: Request, wanted: messages.FarEndRequest) -> None:

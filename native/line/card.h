@@ -92,6 +92,8 @@ int card_send_codeword(struct card *card, int port, uint16_t codeword, unsigned 
 int card_loop(struct card *card, int port, enum loop loop);
 /* These timeslots go back as they arrive, one bit each. */
 int card_slot_loops(struct card *card, int port, uint32_t slots);
+/* Every loop of the port ends after so many frames, LOOP_STAYS for never. */
+int card_end_loops_after(struct card *card, int port, uint64_t frames);
 
 /* One tick of every port. */
 void card_tick(struct card *card);

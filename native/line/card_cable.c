@@ -217,3 +217,13 @@ int card_send_codeword(struct card *card, int port, uint16_t codeword, unsigned 
     pthread_mutex_unlock(&card->lock);
     return sent ? 0 : -EMEDIUMTYPE;
 }
+
+int card_end_loops_after(struct card *card, int port, uint64_t frames) {
+    struct port *found = card_port(card, port);
+    if (!found)
+        return -ENODEV;
+    pthread_mutex_lock(&card->lock);
+    found->loops_left = frames;
+    pthread_mutex_unlock(&card->lock);
+    return 0;
+}

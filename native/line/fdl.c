@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "fdl.h"
 
-#define FLAG_BITS     8
-#define FLAG          0x7E
+#include <string.h>
+
+#define OCTET_BITS    8
+#define FRAME_MAX     128 /* longest frame listened to, octets with FCS */
 #define WORD_BITS     16
 #define INTERVALS     10 /* a message is looked for in so many */
 #define INTERVALS_HIT 7  /* and found when it came in so many. Source: RFC 4805 3.4.4 (far end alarm) */
@@ -20,17 +22,40 @@ void fdl_send_bom(struct fdl_tx *fdl, uint16_t code, unsigned repeats) {
     fdl->endless = code && repeats == 0;
 }
 
+void fdl_send_frame(struct fdl_tx *fdl, const uint8_t *frame, size_t length) {
+    if (!fdl->bom)
+        hdlc_tx_load(&fdl->hdlc, frame, length);
+}
+
+static uint8_t reversed(uint8_t octet) {
+    octet = (uint8_t)(octet << 4 | octet >> 4);
+    octet = (uint8_t)((octet & 0x33) << 2 | (octet >> 2 & 0x33));
+    return (uint8_t)((octet & 0x55) << 1 | (octet >> 1 & 0x55));
+}
+
+static void next_octet(struct fdl_tx *fdl) {
+    uint8_t octet;
+    if (hdlc_tx_send(&fdl->hdlc, &octet, 1) == 0)
+        hdlc_tx_idle(&fdl->hdlc, &octet, 1);
+    fdl->word = reversed(octet);
+    fdl->left = OCTET_BITS;
+}
+
 static void next_word(struct fdl_tx *fdl, bool rai) {
-    bool command = fdl->repeats > 0 && fdl->repeats <= WORDS_OVER_RAI;
+    bool command = fdl->repeats > 0 && fdl->repeats <= WORDS_OVER_RAI, bom = rai || fdl->repeats || fdl->endless;
+    if (bom && !fdl->bom)
+        hdlc_tx_init(&fdl->hdlc, 0); /* a frame that codewords cut is lost */
+    fdl->bom = bom;
+    if (!bom) {
+        next_octet(fdl);
+        return;
+    }
     fdl->left = WORD_BITS;
     if (rai && !command) {
         fdl->word = FDL_RAI;
-    } else if (fdl->repeats || fdl->endless) {
+    } else {
         fdl->word = fdl->code;
         fdl->repeats -= fdl->repeats > 0;
-    } else {
-        fdl->word = FLAG;
-        fdl->left = FLAG_BITS;
     }
 }
 
@@ -63,7 +88,24 @@ static void interval(struct fdl_rx *fdl, bool hit) {
         fdl->candidate = 0;
 }
 
+void fdl_found(struct fdl_rx *fdl) {
+    memset(fdl, 0, offsetof(struct fdl_rx, last));
+    hdlc_rx_init(&fdl->hdlc, FRAME_MAX);
+}
+
+static void receive_frame(struct fdl_rx *fdl, bool bit) {
+    fdl->octet = (uint8_t)(fdl->octet << 1 | bit);
+    if (++fdl->octet_bits < OCTET_BITS)
+        return;
+    size_t length;
+    fdl->octet_bits = 0;
+    hdlc_rx_feed(&fdl->hdlc, &fdl->octet, 1, &length);
+    if (length)
+        report_take(&fdl->report, fdl->hdlc.frame, length);
+}
+
 void fdl_receive(struct fdl_rx *fdl, bool bit) {
+    receive_frame(fdl, bit);
     fdl->bits = (uint16_t)(fdl->bits >> 1 | bit << (WORD_BITS - 1));
     bool codeword = fdl_is_codeword(fdl->bits);
     /* Anywhere, for an end: ten intervals without. Source: RFC 4805 3.4.4 */

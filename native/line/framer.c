@@ -71,6 +71,22 @@ static void mux_changed(struct framer *framer, slot_octets slots, uint32_t chang
     }
 }
 
+/* The far end is told of each second that has gone by. */
+static void report(struct framer *framer, size_t n) {
+    struct report_tx *tx = &framer->tx.report;
+    const struct framer_counts *seen = &framer->counts;
+    struct report_counts counts = {.crc = seen->crc,
+                                   .fas = seen->fas,
+                                   .severe = seen->severe,
+                                   .violations = seen->violations,
+                                   .slips = framer->slips};
+    uint8_t message[REPORT_OCTETS];
+    tx->faulty |= has_fault(framer);
+    tx->looped |= framer->payload_looped;
+    if (report_elapse(tx, &counts, n, message))
+        fdl_send_frame(&framer->tx.t1.fdl, message, sizeof message);
+}
+
 void framer_send(struct framer *framer, slot_octets slots, uint32_t changed, line_signal line, size_t n) {
     struct framer_tx *tx = &framer->tx;
     bool alarm = rai(framer);
@@ -84,6 +100,8 @@ void framer_send(struct framer *framer, slot_octets slots, uint32_t changed, lin
                                    .spoil_crc = &tx->spoil_crc};
         e1_send(&tx->e1, &framer->config, &orders, line, n);
     } else {
+        if (framer->config.framing == FRAMING_ESF)
+            report(framer, n);
         struct t1_orders orders = {.rai = alarm, .spoil_fas = &tx->spoil_fas, .spoil_crc = &tx->spoil_crc};
         t1_send(&tx->t1, framer->config.framing, &orders, line, n);
     }
@@ -256,6 +274,8 @@ void framer_receive(struct framer *framer, const line_signal line, const struct 
     }
     if (rx->los.on)
         memset(slots, IDLE, sizeof(slot_octets));
+    if (framer->config.framing == FRAMING_ESF)
+        rx->t1.fdl.report.frames += n;
     rx->fault_frames = has_fault(framer) ? rx->fault_frames + n : 0;
     framer->alarms = alarms(framer);
 }
@@ -274,6 +294,10 @@ uint16_t framer_bom(const struct framer *framer) {
 uint64_t framer_boms(const struct framer *framer, uint16_t *code) {
     *code = framer->rx.t1.fdl.last;
     return framer->rx.t1.fdl.received;
+}
+
+const struct report_rx *framer_reports(const struct framer *framer) {
+    return &framer->rx.t1.fdl.report;
 }
 
 void framer_send_spare(struct framer *framer, uint8_t spare) {

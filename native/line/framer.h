@@ -37,6 +37,7 @@ struct framer_tx {
     uint64_t spoil_fas, spoil_crc; /* frame alignment words (T1: framing bits) and CRCs still to be sent wrong */
     struct e1_tx e1;
     struct t1_tx t1;
+    struct report_tx report; /* ESF */
 };
 
 struct framer_rx {
@@ -61,6 +62,8 @@ struct framer {
     uint32_t alarms; /* from received bits alone */
     uint32_t force;  /* set of enum force */
     struct framer_counts counts;
+    uint64_t slips;      /* for reports; whoever has the elastic store counts them */
+    bool payload_looped; /* likewise */
     struct framer_tx tx;
     struct framer_rx rx;
 };
@@ -84,6 +87,8 @@ bool framer_send_bom(struct framer *framer, uint16_t code, unsigned repeats);
 uint16_t framer_bom(const struct framer *framer);
 /* ESF: how many messages were received; *code is the last one. */
 uint64_t framer_boms(const struct framer *framer, uint16_t *code);
+/* ESF: the seconds that the far end reports. */
+const struct report_rx *framer_reports(const struct framer *framer);
 /* E1: the spare bits Sa4-Sa8 sent and received, Sa4 highest of five. */
 void framer_send_spare(struct framer *framer, uint8_t spare);
 uint8_t framer_spare(const struct framer *framer);

@@ -58,6 +58,19 @@ void port_set_slot_loops(struct port *port, uint32_t slots) {
     empty_back(port);
 }
 
+/* A loop that somebody forgot ends by itself. */
+static void count_down_loops(struct port *port) {
+    if (!port->loop && !port->slot_loops) {
+        port->loops_left = LOOP_STAYS;
+    } else if (port->loops_left > port->frames) {
+        port->loops_left -= port->frames;
+    } else if (port->loops_left != LOOP_STAYS) {
+        port->loops_left = LOOP_STAYS;
+        port_set_loop(port, LOOP_NONE);
+        port_set_slot_loops(port, 0);
+    }
+}
+
 /* What arrived last tick takes the place of what the clients wrote. */
 static void send_back(struct port *port, uint32_t slots) {
     if (port->back_frames == 0) {
@@ -72,9 +85,14 @@ static void send_back(struct port *port, uint32_t slots) {
     }
 }
 
+static uint64_t slips(const struct port *port) {
+    return port->lost + port->store.left_out + port->store.repeated;
+}
+
 void port_transmit(struct port *port, size_t nominal) {
     port->frames = cable_frames(&port->end, nominal);
     port->end.sends.signal = false;
+    count_down_loops(port);
     if (!port->running) {
         port_refresh(port);
         return;
@@ -95,6 +113,8 @@ void port_transmit(struct port *port, size_t nominal) {
     sends->place = port->framer.config.type == LINE_E1 ? port->framer.tx.e1.frame : port->framer.tx.t1.frame;
     sends->coding = port->end.coding = port->framer.config.coding;
     sends->esf = port->framer.config.framing == FRAMING_ESF;
+    port->framer.slips = slips(port);
+    port->framer.payload_looped = port->loop == LOOP_PAYLOAD;
     framer_send(&port->framer, port->sending, changed, port->out, port->frames);
     sends->signal = port->loop != LOOP_LINE && framer_has_signal(&port->framer);
     sends->line = (const uint8_t(*)[FRAME_SPAN])port->out;
@@ -186,11 +206,13 @@ void port_read_status(const struct port *port, struct port_status *status) {
     status->clock_ppm = (double)port->end.rate_ppb / 1000;
     status->loop = port->loop;
     status->slot_loops = port->slot_loops;
+    status->loops_left = port->loop || port->slot_loops ? port->loops_left : LOOP_STAYS;
     status->slips_left_out = port->store.left_out;
     status->slips_repeated = port->store.repeated;
     status->line = port->framer.counts;
     status->lost = port->lost;
-    status->slips = port->lost + port->store.left_out + port->store.repeated;
+    status->slips = slips(port);
+    status->reports = *framer_reports(&port->framer);
     for (size_t i = 0; i < TIMESLOTS; i++) {
         const struct timeslot *ts = &port->slots[i];
         status->overruns += ts->counts.overruns;

@@ -16,6 +16,8 @@ enum loop {
     LOOP_PAYLOAD, /* the timeslots that arrive go back in frames of its own */
 };
 
+#define LOOP_STAYS 0
+
 struct port {
     struct framer framer;
     struct cable_end end;
@@ -23,6 +25,7 @@ struct port {
     bool running;
     enum loop loop;
     uint32_t slot_loops; /* timeslots that go back as they arrive, one bit each */
+    uint64_t loops_left; /* frames until they all end, LOOP_STAYS for never */
     uint32_t open;       /* timeslots with a descriptor, one bit each */
     uint32_t stale;      /* timeslots whose octets in `sending` and `out` are not those of a closed one */
     uint32_t alarms;
@@ -53,8 +56,10 @@ struct port_status {
     double clock_ppm, oscillator_ppm; /* of its clock now, of its own */
     enum loop loop;
     uint32_t slot_loops;
+    uint64_t loops_left;
     struct framer_counts line;
-    uint64_t slips; /* all of them */
+    struct report_rx reports; /* ESF: what the far end tells of its receiver */
+    uint64_t slips;           /* all of them */
     uint64_t slips_left_out, slips_repeated;
     uint64_t lost;
     uint64_t overruns;

@@ -68,10 +68,10 @@ struct t1_rx {
     unsigned crc_wrong;    /* in a row */
     bool doubted;          /* so many that another place is looked for, this one kept meanwhile */
     struct t1_check check;
-    struct fdl_rx fdl;
     unsigned yellow_frames; /* D4: in this superframe so far, channels whose bit 2 is one */
     unsigned yellow;        /* D4: superframes in a row with the alarm */
     bool rai;
+    struct fdl_rx fdl; /* the last: it outlives a loss of frame */
 };
 
 void t1_found(struct t1_rx *rx, enum framing framing, unsigned frame);

@@ -13,11 +13,9 @@
 #define YELLOW_SUPERFRAMES 224 /* 335 ms. Source: RFC 4805 3.4.4 (far end alarm, D4) */
 
 void t1_found(struct t1_rx *rx, enum framing framing, unsigned frame) {
-    struct fdl_rx fdl = rx->fdl;
-    memset(rx, 0, sizeof *rx);
+    memset(rx, 0, offsetof(struct t1_rx, fdl));
     rx->frame = (frame + 1) % t1_superframe(framing);
-    rx->fdl.last = fdl.last;
-    rx->fdl.received = fdl.received;
+    fdl_found(&rx->fdl);
 }
 
 /* True when frame alignment is lost. Only Ft counts with D4, for Fs carries the alarm of some multiplexers. */

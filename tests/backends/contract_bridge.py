@@ -13,7 +13,7 @@ import pytest
 from dahdi_py.backends.base import Leg
 from dahdi_py.core.terms import Mode, Timeslot
 from dahdi_py.errors import HardwareError, Unsupported
-from tests.backends.contract import Rig, media_of, opened, usual_line
+from tests.backends.rig import Rig, media_of, opened, usual_line
 from tests.backends.traffic import exchange, fill, next_block, send_block, take_all
 
 A, B = 1, 2
@@ -36,7 +36,7 @@ def heard(fd: int, wanted: Callable[[bytes], bool]) -> bytes:
 
 
 class BridgeContract:
-    """Inherit beside `BackendContract`."""
+    """Inherit beside `SpanContract` and `ChannelContract`."""
 
     def test_it_claims_to_join_channels(self, rig: Rig) -> None:
         assert "bridge" in rig.backend.capabilities()

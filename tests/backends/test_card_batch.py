@@ -13,7 +13,7 @@ from dahdi_py.backends.base import Media, OnOpened, OnProved
 from dahdi_py.backends.sim import SimBackend
 from dahdi_py.core.terms import Law, LineType, Timeslot
 from dahdi_py.errors import DeviceBusy, HardwareError
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 from tests.backends.traffic import wait_readable
 from tests.simcard.process import PATIENCE_S, CardProcess
 

@@ -11,8 +11,10 @@ from dahdi_py.backends.base import BackendEvent, LineConfig, Media
 from dahdi_py.backends.sim import SimBackend
 from dahdi_py.core.terms import Alarms, Law, LineType, Mode, Timeslot
 from dahdi_py.errors import DeviceGone, Unsupported
-from tests.backends.contract import BackendContract, usual_line
 from tests.backends.contract_bridge import BridgeContract
+from tests.backends.contract_channels import ChannelContract
+from tests.backends.contract_spans import SpanContract
+from tests.backends.rig import usual_line
 from tests.backends.traffic import wait_readable
 from tests.simcard.process import CardProcess
 
@@ -65,7 +67,7 @@ def rig(request: pytest.FixtureRequest, run_dir: Path) -> Iterator[SimRig]:
     made.close()
 
 
-class TestSim(BackendContract, BridgeContract):
+class TestSim(SpanContract, ChannelContract, BridgeContract):
     """The contract on the simulated card."""
 
 

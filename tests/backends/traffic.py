@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 PATIENCE_S = 60.0
 CHUNK = 500
 """Octets of a block where nothing says otherwise: 32 of them are two seconds."""
+MARK = b"\x5a" * 160
+"""A block that no line carries by itself."""
 
 
 class Direction:
@@ -93,6 +95,15 @@ def next_block(fd: int, size: int = 8192) -> bytes:
         with suppress(BlockingIOError):
             return os.read(fd, size)
         wait_readable(fd)
+
+
+def seek(sender: int, receiver: int, block: bytes) -> None:
+    """What goes into one descriptor comes out of the other, among what else there is."""
+    deadline = time.monotonic() + PATIENCE_S
+    while block not in (found := next_block(receiver)) and block[:40] not in found:
+        assert time.monotonic() < deadline, "it did not arrive"
+        with suppress(BlockingIOError):
+            os.write(sender, block)
 
 
 def take_all(fd: int) -> list[bytes]:

@@ -108,7 +108,7 @@ def test_intervals_are_a_line_each_with_marks_and_their_meaning() -> None:
         f"{first}   431         0    1    0     0    0    0    0   0    0    0",
         f"{second}   900     ~410!  10!    0     0    -    0    0   0    0    0",
         f"{third}   900  s      0    0    0     0    0    0    0   0    0    0",
-        "! threshold crossed   ~ estimated: may be more   s suspect   - not counted",
+        "! threshold crossed   ~ estimated   s suspect   - not counted",
     ]
 
 

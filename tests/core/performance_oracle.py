@@ -21,6 +21,8 @@ class Seen:
     lof: bool = False
     ais: bool = False
     rai: bool = False
+    report: str | None = None
+    """The bits that a T1's far end sets in its report, by their names; None without a report."""
 
     @property
     def framing(self) -> bool:
@@ -89,6 +91,40 @@ def far_severe(one: Seen) -> bool:
 def g826_far(one: Seen) -> dict[str, int]:
     severe = far_severe(one)
     return {"ES": severe or one.ebit > 0, "SES": severe, "EB": one.ebit, "BBE": 0 if severe else one.ebit}
+
+
+REPORTED = {"G1": 1, "G2": 5, "G3": 10, "G4": 100, "G5": 319, "G6": 333}
+"""What T1.231 takes for the errors of each range."""
+
+
+def t1_far_severe(one: Seen) -> bool:
+    if one.report is None:
+        return one.rai
+    return bool({"G6", "SE"} & set(one.report.split()))
+
+
+def t1_far(one: Seen) -> dict[str, int]:
+    bits = set((one.report or "").split())
+    return {
+        "ES-PFE": bool(bits & {*REPORTED, "SE", "SL"}),
+        "SES-PFE": t1_far_severe(one),
+        "SEFS-PFE": "SE" in bits,
+        "CSS-PFE": "SL" in bits,
+        "CV-PFE": sum(REPORTED[bit] for bit in bits & set(REPORTED)),
+    }
+
+
+def t1_far_mib(one: Seen) -> dict[str, int]:
+    bits = set((one.report or "").split())
+    return {
+        "ES": t1_far_severe(one) or bool(bits & {*REPORTED, "SL"}),
+        "SES": t1_far_severe(one),
+        "SEFS": "SE" in bits,
+        "CSS": "SL" in bits,
+        "LES": "LV" in bits,
+        "BES": "SE" not in bits and bool(bits & {"G2", "G3", "G4", "G5"}),
+        "PCV": sum(REPORTED[bit] for bit in bits & set(REPORTED)),
+    }
 
 
 def t1_severe(one: Seen) -> bool:

@@ -20,7 +20,7 @@ from dahdi_py.ffi import dahdi_channel
 from dahdi_py.ffi.libpri import Pump
 from dahdi_py.ffi.libpri_commands import SetupRequest
 from dahdi_py.ffi.libpri_events import DChannelUp, DeviceEventPending, Event, HangupRequest, Number, Ring
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 
 PATIENCE_S = 20.0
 CHUNK = 800

@@ -10,8 +10,8 @@ from dahdi_py.backends.base import Leg
 from dahdi_py.backends.kernel_gain import gain_table
 from dahdi_py.core.terms import Law, LineType, Mode, Timeslot
 from dahdi_py.errors import Unsupported
-from tests.backends.contract import Rig, media_of, opened
 from tests.backends.contract_bridge import CHUNK, DEPTH, A, B, heard, leg
+from tests.backends.rig import Rig, media_of, opened
 from tests.backends.traffic import exchange, send_block, take_all
 from tests.kernel.test_contract import KernelRig
 

@@ -19,7 +19,7 @@ from dahdi_py.backends.kernel_gain import gain_table
 from dahdi_py.core.terms import Law, LineType, Mode, Timeslot
 from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
 from dahdi_py.ffi import dahdi, dahdi_channel
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 from tests.kernel.lines import CHUNK, PATIENCE_S, MakePair, Pair, exchange, readable
 
 

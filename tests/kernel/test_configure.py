@@ -14,7 +14,7 @@ from dahdi_py.core.config import Dynamic
 from dahdi_py.core.terms import Alarms, Framing, Law, LineType, Timeslot
 from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported
 from dahdi_py.ffi import dahdi
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 from tests.kernel.lines import MakePair, Pair, exchange
 
 SETTINGS = ["framing", "coding", "build_out", "timing", "law"]

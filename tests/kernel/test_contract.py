@@ -13,17 +13,10 @@ from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import Alarms, LineType, Mode
 from dahdi_py.errors import DeviceGone
 from dahdi_py.ffi import dahdi
-from tests.backends.contract import (
-    BackendContract,
-    Rig,
-    await_kind,
-    dchannels,
-    media_of,
-    next_frame,
-    opened,
-    usual_line,
-)
 from tests.backends.contract_bridge import BridgeContract
+from tests.backends.contract_channels import ChannelContract
+from tests.backends.contract_spans import SpanContract
+from tests.backends.rig import Rig, await_kind, dchannels, media_of, next_frame, opened, usual_line
 from tests.backends.traffic import exchange, send_block
 from tests.kernel.lines import Pair, readable
 
@@ -70,7 +63,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[KernelRig]:
     made.close()
 
 
-class TestKernel(BackendContract, BridgeContract):
+class TestKernel(SpanContract, ChannelContract, BridgeContract):
     """The contract on the kernel; what a `loc` line does otherwise is told anew."""
 
     def test_a_cut_line_raises_alarms_that_a_joined_one_clears(self, rig: Rig) -> None:

@@ -14,7 +14,7 @@ from dahdi_py.core.terms import LineType, Node, SwitchType, Timeslot
 from dahdi_py.ffi import libpri_events as ev
 from dahdi_py.ffi.libpri import Pump
 from dahdi_py.ffi.libpri_commands import SetupRequest
-from tests.linehost.rig import PATIENCE_S
+from tests.linehost.rig import PATIENCE_S, Controller, Process, Rig, span
 
 E = TypeVar("E", bound=ev.Event)
 R = TypeVar("R")
@@ -137,3 +137,15 @@ class FarEnd:
                 high, low = event.octets[6:8]
                 return bytes((high ^ 0x80, low))
         raise AssertionError("no message was received")
+
+
+def linked(rig: Rig) -> tuple[FarEnd, Process, Controller]:
+    """Span a of a host is up against a far end under the test's hand; the far end, the host and its control."""
+    rig.configure(span("a", 1, node="cpe"))
+    rig.card()
+    far = FarEnd(rig.run, 2, Node.NETWORK)
+    process = rig.host()
+    host = rig.control()
+    far.wait(ev.DChannelUp)
+    host.up("a", live=lambda: far.run(0.05))
+    return far, process, host

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dahdi_py.core.terms import Disabled, Node
+from dahdi_py.core.terms import Disabled
 from dahdi_py.errors import ChannelBusy, NoChannel, OutOfService
-from dahdi_py.ffi import libpri_events as ev
 from dahdi_py.wire.messages import host as m
 from dahdi_py.wire.refusals import InvalidParameter
-from tests.linehost.farend import FarEnd
-from tests.linehost.rig import Controller, Rig, pair, span, wait_for
+from tests.linehost.farend import linked
+from tests.linehost.rig import Controller, Rig, pair, wait_for
 from tests.linehost.virtual import Service
 
 
@@ -78,14 +77,7 @@ def test_a_drained_channel_is_locked_when_it_is_empty(host: Controller) -> None:
 
 
 def test_an_incoming_call_for_a_locked_channel_gets_another_or_none(rig: Rig) -> None:
-    rig.configure(span("a", 1, node="cpe"))
-    rig.card()
-    wait_for(lambda: (rig.run / "card.sock").exists())
-    far = FarEnd(rig.run, 2, Node.NETWORK)
-    rig.host()
-    host = rig.control()
-    far.wait(ev.DChannelUp)
-    host.up("a", live=lambda: far.run(0.05))
+    far, _, host = linked(rig)
     administer(host, "a", "locked", 5)
     far.setup(5, exclusive=False)
     far.run(0.2)

@@ -16,7 +16,7 @@ from dahdi_py.errors import NoChannel
 from dahdi_py.linehost.host import LineHost
 from dahdi_py.linehost.journal import Journal
 from dahdi_py.linehost.line import BChannel
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 from tests.linehost.rig import Rig, owner, span
 from tests.simcard.process import PATIENCE_S, CardProcess
 

@@ -5,10 +5,9 @@ import os
 
 import pytest
 
-from dahdi_py.core.terms import Node
 from dahdi_py.errors import OutOfService, StaleToken
 from dahdi_py.ffi import libpri_events as ev
-from tests.linehost.farend import FarEnd
+from tests.linehost.farend import linked
 from tests.linehost.rig import Rig, pair, span, wait_for
 
 
@@ -70,13 +69,7 @@ def test_a_host_that_dies_accounts_for_its_calls_and_restarts_their_channels(rig
 
 def test_exactly_the_journalled_channels_are_restarted_where_the_calls_were(rig: Rig) -> None:
     """One at a time: the next RESTART goes out when the last is acknowledged."""
-    rig.configure(span("a", 1, node="cpe"))
-    rig.card()
-    far = FarEnd(rig.run, 2, Node.NETWORK)
-    doomed = rig.host()
-    host = rig.control()
-    far.wait(ev.DChannelUp)
-    host.up("a", live=lambda: far.run(0.05))
+    far, doomed, host = linked(rig)
     stayed, moved, over = (host.place(call, "a").timeslot for call in ("stays", "moves", "over"))
     rings = {far.wait(ev.Ring, n).channel: far.wait(ev.Ring, n).handle for n in (1, 2, 3)}
     far.pump.answer(rings[stayed], stayed)
@@ -103,13 +96,7 @@ def test_exactly_the_journalled_channels_are_restarted_where_the_calls_were(rig:
 
 
 def test_a_channel_in_doubt_is_restarted_though_the_host_dies_again_before_it_is_cleared(rig: Rig) -> None:
-    rig.configure(span("a", 1, node="cpe"))
-    rig.card()
-    far = FarEnd(rig.run, 2, Node.NETWORK)
-    doomed = rig.host()
-    host = rig.control()
-    far.wait(ev.DChannelUp)
-    host.up("a", live=lambda: far.run(0.05))
+    far, doomed, host = linked(rig)
     placed = host.place("c1", "a").timeslot
     far.pump.answer(far.wait(ev.Ring).handle, placed)
     far.run(0.2)
@@ -173,13 +160,7 @@ def test_a_far_host_that_is_stopped_brings_the_dchannel_down_and_up(rig: Rig) ->
 
 
 def test_a_host_that_died_tells_which_calls_were_emergencies_and_which_were_answered(rig: Rig) -> None:
-    rig.configure(span("a", 1, node="cpe"))
-    rig.card()
-    far = FarEnd(rig.run, 2, Node.NETWORK)
-    doomed = rig.host()
-    host = rig.control()
-    far.wait(ev.DChannelUp)
-    host.up("a", live=lambda: far.run(0.05))
+    far, doomed, host = linked(rig)
     talking = host.place("talking", "a", number="112", emergency=True).timeslot
     host.place("ringing", "a", number="112", emergency=True)
     host.place("plain", "a")

@@ -12,6 +12,7 @@ import pytest
 
 from dahdi_py.backends.base import Backend, Counters, SpanStatus
 from dahdi_py.core.config import Span
+from dahdi_py.core.far_end_reports import WAIT, Report, Reports
 from dahdi_py.core.terms import Alarms, LineType
 from dahdi_py.errors import DeviceGone, HardwareError
 from dahdi_py.linehost.card import HostCard
@@ -36,6 +37,7 @@ class Driver:
     def __init__(self) -> None:
         self.counters = {"1": Counters(crc=100, bpv=7), "2": Counters(crc=0)}
         self.alarms = {"1": Alarms.NONE, "2": Alarms.NONE}
+        self.reports: list[int] = []
         self.error: Callable[[str], Exception | None] = lambda port: None
         self.asked: list[str] = []
 
@@ -44,7 +46,10 @@ class Driver:
         error = self.error(port)
         if error is not None:
             raise error
-        return SpanStatus(port, self.alarms[port], self.counters[port], estimated=frozenset({"crc"}))
+        return SpanStatus(
+            port, self.alarms[port], self.counters[port], estimated=frozenset({"crc"}),
+            reports=Reports(len(self.reports), tuple(self.reports[::-1])) if port == "1" else None,
+        )  # fmt: skip
 
 
 class Bench:
@@ -105,6 +110,18 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
+
+
+def test_the_far_ends_reports_are_told_a_second_each(bench: Bench) -> None:
+    for second in range(12):
+        bench.driver.reports.append(Report.G2 | Report.LV if second == 3 else 0)
+        bench.run(1)
+    seen = bench.of("s1")
+    told = [one.counts.get("far_crc") for one in seen for _ in range(one.seconds)]
+    # The reading that everything is counted from has had the first report.
+    assert told[: WAIT + 3] == [None] * (WAIT - 1) + [0, 0, 5, 0]
+    assert next(one for one in seen if one.counts.get("far_crc")).counts["far_bpv"] == 1
+    assert all("far_crc" not in one.counts for one in bench.of("s2"))
 
 
 def test_clean_seconds_are_told_ten_at_a_time(bench: Bench) -> None:

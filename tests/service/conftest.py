@@ -6,7 +6,8 @@ import os
 import pytest
 
 pytest.register_assert_rewrite(
-    "tests.service.scenarios", "tests.service.service", "tests.service.talk", "tests.service.deaths",
+    "tests.service.call_scenarios", "tests.service.lease_scenarios", "tests.service.performance_scenarios",
+    "tests.service.conversation", "tests.service.service", "tests.service.talk", "tests.service.deaths",
     "tests.service.line_faults",
 )  # fmt: skip
 

@@ -16,9 +16,9 @@ from typing import Self
 from dahdi_py.client import Client
 from dahdi_py.errors import AllocationError, DahdiPyError, NotFound, StaleToken, Unreachable
 from tests.daemon.process import Client as Plain
+from tests.service.conversation import Conversation, converse
 from tests.service.history import Operation, Result, violations
-from tests.service.scenarios import Conversation, converse, service_used
-from tests.service.service import PATIENCE_S, Core, Follower, Service, until
+from tests.service.service import PATIENCE_S, Core, Follower, Service, service_used, until
 
 CALLS = 2
 BUSY_SPANS = ("t1-user", "t1-network")

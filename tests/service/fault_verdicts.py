@@ -63,7 +63,7 @@ FAULTS = {
                  {"kernel": "hardware: dynamic spans have no card to reset"}),
     "F14": Fault("looped by the far end", "looped end out of service; the other hears itself and says so",
                  {"kernel": "dynamic spans loop single channels only"}),
-    "F15": Fault("loop left on", "an alarm; refused on a busy span without force",
+    "F15": Fault("loop left on", "an alarm; ends by itself; refused on a busy span without force",
                  {"kernel": "dynamic spans have no maintenance modes"}),
     "F16": Fault("framing, CRC-4 or line type differ", "told in words; calls pass where frames are sound",
                  {"kernel": _CARD}),

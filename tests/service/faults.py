@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator
 
 from dahdi_py.client import Client
-from tests.service.scenarios import Conversation, converse
+from tests.service.conversation import Conversation, converse
 from tests.service.service import Core, Follower, Service
 from tests.service.talk import Talk
 

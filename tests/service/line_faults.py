@@ -16,9 +16,9 @@ import pytest
 
 from dahdi_py.client import Client, Event
 from dahdi_py.errors import DahdiPyError, OutOfService
+from tests.service.conversation import Conversation, converse
 from tests.service.deaths import Murmur
-from tests.service.scenarios import Conversation, converse, service_used
-from tests.service.service import Core, Follower, Service, until
+from tests.service.service import Core, Follower, Service, service_used, until
 
 
 class Spoilt(Protocol):

@@ -221,3 +221,9 @@ def closed_record(client: Client, call: str) -> CallRecord:
 
     until(f"the record of {call} is closed", is_closed)
     return found[0]
+
+
+def service_used(service: Service) -> int:
+    """Channels in use now."""
+    with service.client() as client:
+        return client.status().channels_used

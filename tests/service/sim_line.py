@@ -114,9 +114,9 @@ class SimLine:
         """A port's clock is so."""
         self._ask("Clock", cable.ClockRequest(port=port, ppm=ppm, from_line=from_line))
 
-    def loop(self, port: str, loop: str, *, force: bool = False) -> None:
+    def loop(self, port: str, loop: str, *, force: bool = False, duration_ms: int | None = None) -> None:
         """A port is looped, or not."""
-        self._ask("Loop", LoopRequest(port=port, loop=loop, force=force))
+        self._ask("Loop", LoopRequest(port=port, loop=loop, force=force, duration_ms=duration_ms))
 
     def plug(self, a: str, b: str) -> None:
         """A cable joins these ports."""

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from dahdi_py.errors import DahdiPyError
+from tests.service.conversation import converse
 from tests.service.faults import alarm, another_call_comes_and_goes, talking
-from tests.service.scenarios import converse
 from tests.service.service import Core, Follower, Service, closed_record, running, running_as, until
 
 EMBEDDED = files("dahdi_py").joinpath("embedded.toml").read_text()

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.service import history, lease_client
-from tests.service.scenarios import service_used
-from tests.service.service import Service, running, until
+from tests.service.service import Service, running, service_used, until
 
 CLIENTS = 8
 SPANS = "t1-user,t1-network"

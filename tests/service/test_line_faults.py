@@ -15,9 +15,9 @@ import pytest
 
 from dahdi_py.errors import ChannelBusy
 from tests.service import line_faults as faults
+from tests.service.conversation import converse
 from tests.service.deaths import Murmur
 from tests.service.line_faults import Ends, alarms_of, call_up, cleared, raised, takes_no_call, told
-from tests.service.scenarios import converse
 from tests.service.service import PATIENCE_S, Core, Follower, Service, running, until
 from tests.service.sim_line import SimLine, configuration, open_descriptors, paused, process_of
 
@@ -214,17 +214,18 @@ def test_f14_a_line_looped_by_the_far_end_is_out_of_service_at_both(ends: Ends, 
     ends.well()
 
 
-def test_f15_a_loop_left_on_is_an_alarm_and_needs_force_on_a_busy_span(ends: Ends, line: SimLine) -> None:
+def test_f15_a_loop_left_on_is_an_alarm_ends_by_itself_and_needs_force_on_a_busy_span(
+    ends: Ends, line: SimLine
+) -> None:
     with call_up(ends, heard=False) as (caller, _, events, _):
         with pytest.raises(ChannelBusy, match=r"span e1-user: timeslot \d+ is busy"):
             line.loop(ends.near, "payload")
         assert line.state().loop == "none"
-        line.loop(ends.near, "payload", force=True)
+        line.loop(ends.near, "payload", force=True, duration_ms=2000)
         alarm = raised(events, ends.near, "loop")
         assert alarm["words"] == ["LB"]
         assert "left on" in alarm["cause"]
         takes_no_call(caller.client, ends.near)
-        line.loop(ends.near, "none")
         cleared(events, alarm)
         ends.well()
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from dahdi_py.client import MediaRequest
-from tests.service.scenarios import Lines, Scenarios, converse
+from tests.service.call_scenarios import CallScenarios
+from tests.service.conversation import Lines, converse
+from tests.service.lease_scenarios import LeaseScenarios
+from tests.service.performance_scenarios import PerformanceScenarios
 from tests.service.service import Core, Follower, closed_record, running, until
 from tests.service.talk import Talk
 
@@ -22,7 +25,7 @@ def lines(run_dir: Path) -> Iterator[Lines]:
         yield Lines(service, (("e1-user", "e1-network"), ("t1-user", "t1-network")))
 
 
-class TestOnTheSimulatedCard(Scenarios):
+class TestOnTheSimulatedCard(PerformanceScenarios, LeaseScenarios, CallScenarios):
     def test_what_a_core_did_not_read_and_write_is_counted_by_call(self, lines: Lines) -> None:
         service, (user, network) = lines.service, lines.pairs[0]
         with Core(service, (user,)) as caller, Core(service, (network,)) as callee, Follower(service) as events:

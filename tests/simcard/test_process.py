@@ -18,7 +18,7 @@ from dahdi_py.errors import DeviceBusy, DeviceGone, HardwareError, Unsupported, 
 from dahdi_py.wire.framing import format_call, parse_reply
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import card as messages
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 from tests.backends.traffic import exchange, next_block, send_block, wait_readable
 from tests.simcard.process import PATIENCE_S, PROGRAM, CardProcess
 from tests.wire.waiting import wait_for

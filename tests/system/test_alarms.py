@@ -22,20 +22,9 @@ from dahdi_py.wire.messages.cable import CableRequest
 from dahdi_py.wire.messages.card import CardPortRequest
 from dahdi_py.wire.messages.events import Event
 from tests.daemon.process import DaemonProcess
+from tests.linehost.rig import span
 from tests.system.service import Listener, Service, eventually, place_and_answer
 
-_SPAN = """
-[[spans]]
-name = "{name}"
-card = "sim"
-host = "a"
-port = "{port}"
-type = "E1"
-switch_type = "euroisdn"
-node = "{node}"
-hold_down_s = 300
-circuit_id = "C-{port}"
-"""
 PAIRS = """
 [service]
 name = "alarms"
@@ -67,7 +56,7 @@ overflow = "second"
 name = "second"
 spans = ["two:1-5"]
 """ + "".join(
-    _SPAN.format(name=name, port=port, node=node)
+    span(name, port, "a", node=node, hold_down_s=300, circuit_id=f'"C-{port}"')
     for name, port, node in (("one", 1, "cpe"), ("two", 2, "cpe"), ("far-one", 3, "network"), ("far-two", 4, "network"))
 )
 

@@ -129,6 +129,8 @@ def test_the_commands_show_it(service: Service) -> None:
     assert text.startswith("Span 1 (e1-user), circuit e1-user: near end by G.826 (E1-CRC)\n")
     code, text = command(service, "spans", "show", "3", "--days", "--far")
     assert text.startswith("Span 3 (t1-user), circuit t1-user: far end by RFC 4805 (ESF)\n")
+    code, text = command(service, "spans", "show", "3", "--intervals", "--far", "--norm", "t1.231")
+    assert text.startswith("Span 3 (t1-user), circuit t1-user: far end by T1.231 (ESF)")
     code, text = command(service, "spans", "clock", "--json")
     found = json.loads(text)
     assert code == 7
@@ -150,9 +152,23 @@ def test_the_norms_count_the_line_each_by_its_own_limits(service: Service) -> No
         assert (blocks["EB"], blocks["SES"] in (1, 2)) == (700, True)
         # What we received in error the other end is told by E bits.
         eventually(lambda: figures(client, "far", "G.826", "e1-network").counts["EB"] == 700, patience_s=PATIENCE_S)
+        # A T1's end reports each of its seconds; a line's error is none of the path's, nor the other way round.
+        eventually(lambda: reported(client)["ES-PFE"] is not None, patience_s=PATIENCE_S)
+        before = reported(client)
         assert command(service, "sim", "inject", "3", "violations", "7")[0] == 0
         eventually(lambda: figures(client, "near", "T1.231", "t1-user").counts["CV-L"] == 7, patience_s=PATIENCE_S)
         assert figures(client, "near", "T1.231", "t1-user").counts["ES-P"] == 0
+        assert command(service, "sim", "inject", "3", "crc", "1")[0] == 0
+        eventually(lambda: (reported(client)["CV-PFE"] or 0) > (before["CV-PFE"] or 0), patience_s=PATIENCE_S)
+        more = {name: (count or 0) - (before[name] or 0) for name, count in reported(client).items()}
+        assert more.pop("ES-LFE") in (1, 2)
+        assert more == {"CV-PFE": 1, "ES-PFE": 1, "SES-PFE": 0, "SEFS-PFE": 0, "CSS-PFE": 0, "UAS-PFE": 0}
+        assert figures(client, "far", "T1.231", "t1-user").counts["CV-PFE"] == 0
+
+
+def reported(client: Client) -> dict[str, int | None]:
+    """By T1.231, what t1-user tells t1-network."""
+    return figures(client, "far", "T1.231", "t1-network").counts
 
 
 def test_a_clock_of_its_own_slips_and_a_change_of_source_is_told(service: Service) -> None:

@@ -76,12 +76,15 @@ def test_counts_reach_the_span(service: Foreground) -> None:
 def test_clock_level_and_loop_of_a_line(service: Foreground) -> None:
     told(service, "sim", "clock", "4", "-4.6", "--internal")
     told(service, "sim", "level", "4", "--loss", "3.5", "--build-out", "7.5", "--way", "leaving")
-    told(service, "sim", "loop", "4", "line", "--timeslots", "1,3-5")
+    told(service, "sim", "loop", "4", "line", "--timeslots", "1,3-5", "--for", "10m")
     told(service, "sim", "inject", "4", "delay", "2ms")
     seen = line(service, "4")
     assert (seen["oscillator_ppm"], seen["from_line"]) == (-4.6, False)
     assert (seen["leaving"]["loss_db"], seen["arriving"]["loss_db"]) == (3.5, 0)
     assert (seen["loop"], seen["looped_timeslots"]) == ("line", [1, 3, 4, 5])
+    assert 0 < seen["loops_left_ms"] <= 600_000
+    told(service, "sim", "loop", "4", "line", "--keep")
+    assert line(service, "4")["loops_left_ms"] is None
     assert seen["arriving"]["delay_bits"] == 2 * 1544
     until(lambda: line(service, "3")["level_db"] in (-3.5, -11.0))
     told(service, "sim", "loop", "4", "none", "--timeslots", "none")

@@ -14,19 +14,9 @@ import pytest
 from dahdi_py.client import Client
 from dahdi_py.errors import DahdiPyError, NoChannel
 from tests.daemon.process import PATIENCE_S, DaemonProcess
+from tests.linehost.rig import span
 from tests.system.service import Listener, Service, eventually
 
-_SPAN = """
-[[spans]]
-name = "{name}"
-card = "sim"
-host = "{host}"
-port = "{port}"
-type = "E1"
-switch_type = "euroisdn"
-node = "{node}"
-hold_down_s = 0
-"""
 CONFIG = """
 [service]
 name = "groups"
@@ -76,7 +66,7 @@ overflow = "spill"
 name = "spill"
 spans = ["two:30"]
 """ + "".join(
-    _SPAN.format(name=name, host=host, port=port, node=node)
+    span(name, port, host, node=node, hold_down_s=0)
     for name, host, port, node in (
         ("one", "a", 1, "cpe"), ("two", "b", 2, "cpe"), ("far-one", "far", 3, "network"),
         ("far-two", "far", 4, "network"),

@@ -76,7 +76,10 @@ class SimApi:
         card, port = self._place(wants.port)
         if not wants.force and (wants.loop not in (None, "none") or wants.timeslots):
             self._refuse_if_busy(card, port, None if wants.loop not in (None, "none") else wants.timeslots)
-        self._tell(request, card, _LOOP, cable.LoopRequest(port=port, loop=wants.loop, timeslots=wants.timeslots))
+        told = cable.LoopRequest(
+            port=port, loop=wants.loop, timeslots=wants.timeslots, duration_ms=wants.duration_ms
+        )  # fmt: skip
+        self._tell(request, card, _LOOP, told)
 
     def _refuse_if_busy(self, card: str, port: str, timeslots: Sequence[int] | None) -> None:
         name = self._spans.get((card, port))

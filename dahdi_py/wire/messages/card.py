@@ -150,6 +150,8 @@ class CardStatus(Record):
         level_db: Of the received signal, dB off nominal; null without one.
         clocked_by_line: It takes its clock from the line now.
         line: What its framer saw.
+        reports: ESF: seconds that the far end has reported of its receiver; `newest_reports`: the newest of them,
+            newest first, each as it is on the line (core.far_end_reports.Report).
     """
 
     port: str
@@ -165,6 +167,8 @@ class CardStatus(Record):
     clocked_by_line: bool = False
     line: CardLineCounts | None = None
     late: int = 0
+    reports: int = 0
+    newest_reports: list[int] = []
 
 
 class CardOpenRequest(Request):

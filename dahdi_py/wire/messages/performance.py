@@ -35,7 +35,7 @@ class Figures(Record):
         completeness: complete, partial (seconds are missing), suspect (seconds are doubtful).
         seconds: That told something of this end.
         counts: By parameter as the norm calls it; None where it cannot be known.
-        estimated: Parameters that may be more than is told.
+        estimated: Parameters that may be more than is told, or were told in ranges.
     """
 
     end: str

@@ -8,7 +8,7 @@ import pytest
 from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import LineType, Timeslot
 from dahdi_py.errors import DeviceGone
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 
 
 def test_without_the_module_every_operation_says_what_to_do_and_with_it_all_work() -> None:

@@ -11,7 +11,7 @@ from dahdi_py.backends.kernel import KernelBackend
 from dahdi_py.core.terms import LineType, Timeslot
 from dahdi_py.errors import DeviceGone
 from dahdi_py.ffi import dahdi
-from tests.backends.contract import usual_line
+from tests.backends.rig import usual_line
 from tests.kernel.lines import MakePair, as_stranger, exchange
 
 

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import pytest
 
-pytest.register_assert_rewrite("tests.service.line_faults", "tests.service.scenarios", "tests.service.service")
+pytest.register_assert_rewrite("tests.service.line_faults", "tests.service.conversation", "tests.service.service")

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.service.call_scenarios import CallScenarios
+from tests.service.conversation import Lines
 from tests.service.kernel import PAIRS, configuration
-from tests.service.scenarios import Lines, Scenarios
+from tests.service.lease_scenarios import LeaseScenarios
+from tests.service.performance_scenarios import PerformanceScenarios
 from tests.service.service import running
 
 
@@ -19,7 +22,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
 
 
 @pytest.mark.timeout(400)
-class TestOnTheKernel(Scenarios):
+class TestOnTheKernel(PerformanceScenarios, LeaseScenarios, CallScenarios):
     joined_by = "kernel"
 
     def test_descriptors_are_the_kernels_own(self, lines: Lines) -> None:

@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 
 from dahdi_py.ffi import dahdi_channel
+from tests.service.conversation import DEEP, Conversation, converse
 from tests.service.kernel import configuration
-from tests.service.scenarios import DEEP, Conversation, converse
 from tests.service.service import PATIENCE_S, Core, Follower, Service, running
 from tests.service.talk import CHUNK, EVENT_PENDING, Talk
 

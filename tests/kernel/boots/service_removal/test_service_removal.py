@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.boots.removal.test_removal import pull_out, put_back
+from tests.service.conversation import converse
 from tests.service.kernel import configuration
 from tests.service.line_faults import cleared, raised
-from tests.service.scenarios import converse
 from tests.service.service import Core, Follower, running, until
 from tests.service.talk import Talk
 

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "report.h"
+
+#include <string.h>
+
+#define FRAMES_A_SECOND 8000
+#define SAPI_FROM_USER  0x38 /* SAPI 14, C/R 0; the carrier's has C/R 1 */
+#define FROM_CARRIER    0x02
+#define TEI             0x01
+#define UNACKNOWLEDGED  0x03
+#define HEADER          3
+
+/* Source: T1.403 (performance report message: ranges of CRC error events) */
+static const struct {
+    uint64_t from;
+    uint16_t bit;
+} ranges[] = {{320, REPORT_G6}, {101, REPORT_G5}, {11, REPORT_G4}, {6, REPORT_G3}, {2, REPORT_G2}, {1, REPORT_G1}};
+
+static uint16_t crc_range(uint64_t errors) {
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (errors >= ranges[i].from)
+            return ranges[i].bit;
+    return 0;
+}
+
+static uint16_t second(const struct report_tx *tx, const struct report_counts *now) {
+    const struct report_counts *before = &tx->before;
+    unsigned word = crc_range(now->crc - before->crc) | (tx->number & REPORT_NUMBER);
+    if (tx->faulty || now->severe != before->severe)
+        word |= REPORT_SE;
+    else if (now->fas != before->fas)
+        word |= REPORT_FE;
+    if (now->violations != before->violations)
+        word |= REPORT_LV;
+    if (now->slips != before->slips)
+        word |= REPORT_SL;
+    if (tx->looped)
+        word |= REPORT_LB;
+    return (uint16_t)word;
+}
+
+bool report_elapse(struct report_tx *tx, const struct report_counts *counts, size_t n, uint8_t *message) {
+    tx->frames += n;
+    if (tx->frames < FRAMES_A_SECOND)
+        return false;
+    tx->frames -= FRAMES_A_SECOND;
+    memmove(tx->seconds + 1, tx->seconds, sizeof tx->seconds - sizeof tx->seconds[0]);
+    tx->seconds[0] = second(tx, counts);
+    tx->before = *counts;
+    tx->number++;
+    tx->faulty = tx->looped = false;
+    *message++ = SAPI_FROM_USER;
+    *message++ = TEI;
+    *message++ = UNACKNOWLEDGED;
+    for (size_t i = 0; i < REPORT_SECONDS; i++) {
+        *message++ = (uint8_t)(tx->seconds[i] >> 8);
+        *message++ = (uint8_t)tx->seconds[i];
+    }
+    return true;
+}
+
+/* How many of a message's seconds were not told before. Its number says so unless that went round meanwhile; of the
+ * time before the first message nothing is known. */
+static unsigned unknown(const struct report_rx *rx, uint16_t newest) {
+    if (rx->total == 0)
+        return 1;
+    if (rx->frames >= (REPORT_SECONDS - 1) * FRAMES_A_SECOND + FRAMES_A_SECOND / 2)
+        return REPORT_SECONDS;
+    return ((newest - rx->newest[0] - 1u) & REPORT_NUMBER) + 1;
+}
+
+bool report_take(struct report_rx *rx, const uint8_t *message, size_t length) {
+    if (length < REPORT_OCTETS || (message[0] & ~FROM_CARRIER) != SAPI_FROM_USER || message[1] != TEI ||
+        message[2] != UNACKNOWLEDGED)
+        return false;
+    uint16_t told[REPORT_SECONDS];
+    for (size_t i = 0; i < REPORT_SECONDS; i++)
+        told[i] = (uint16_t)(message[HEADER + 2 * i] << 8 | message[HEADER + 2 * i + 1]);
+    unsigned count = unknown(rx, told[0]);
+    memmove(rx->newest + count, rx->newest, (REPORTS_KEPT - count) * sizeof rx->newest[0]);
+    memcpy(rx->newest, told, count * sizeof told[0]);
+    rx->total += count;
+    rx->frames = 0;
+    return true;
+}
