@@ -66,7 +66,8 @@ def test_the_driver_is_reported_apart_from_what_is_still_integrated(
         assert one.usable == 30, "calls are taken as soon as the driver says that the line is good"
         show(host, "east", 0)
         cleared = told(events, "alarm.cleared", kind="span")
-        assert cleared.data["cleared_ns"] >= clearing.utc_ns + 10**9
+        # The event comes a moment after the instant from which the second counts.
+        assert cleared.data["cleared_ns"] > clearing.utc_ns + 0.9 * 10**9
     events.close()
 
 
