@@ -24,7 +24,7 @@ BIN = ROOT / ".venv" / "bin"
 PYTHON = str(BIN / "python")
 KERNEL_RUN = ROOT / "tests" / "kernel" / "run"
 KERNEL_LIMIT_S = 1500
-RING_LIMIT_S = 1500
+RING_LIMIT_S = 3600
 CORE_BRANCHES_PERCENT = 95
 NEEDS_HARDWARE = "needs --dahdi-span"
 
