@@ -52,8 +52,11 @@ void link_observe_in(struct dchannel *dchannel, const struct lapd_frame *frame) 
 
 void link_confirm(struct dchannel *dchannel) {
     // Between two rounds of SABME libpri waits for no UA: the peer's SABME brings the link up by itself then.
-    if (!dchannel->link.established)
-        set_established(dchannel, true);
+    // It has sent what waited for that before it says so: the numbers count from our SABME on.
+    struct link_observer *link = &dchannel->link;
+    if (!link->established)
+        link->establishing = link->peer_sabme = false;
+    link->established = true;
 }
 
 bool link_observe_out(struct dchannel *dchannel, const struct lapd_frame *frame) {

@@ -79,6 +79,12 @@ class RawPeer:
         self.replies()
         self._aside.clear()
 
+    def begin(self, *, answers: bool = False) -> None:
+        """The link begins anew with our SABME, or with UA to theirs."""
+        self._sent = self._received = 0
+        self.inject(bytes((self._response, 0x01, 0x73)) if answers else bytes((self._command, 0x01, 0x7F)))
+        self._aside += self.pump.turn()
+
     @property
     def _response(self) -> int:
         return self._command ^ 0x02

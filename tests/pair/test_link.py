@@ -3,8 +3,10 @@ import pytest
 
 from dahdi_py.core.terms import Node, SwitchType
 from dahdi_py.ffi.libpri import Pump
-from dahdi_py.ffi.libpri_events import ConfigError, DChannelDown, DChannelUp, Frame, LinkReset
-from tests.pair.rig import SECOND, Pair, RawPeer, of_kind, only, setup
+from dahdi_py.ffi.libpri_events import ConfigError, DChannelDown, DChannelUp, Frame, LinkReset, Ring
+from tests.pair.rig import SECOND, Pair, RawPeer, message, of_kind, only, setup
+
+CONNECT_ACK = 0x0F
 
 
 @pytest.mark.parametrize("switch_type", list(SwitchType))
@@ -75,6 +77,30 @@ def test_a_link_that_waits_for_no_answer_is_up_with_the_peers_sabme(tenths: int)
     peer.pump.advance(2 * SECOND)
     insists = bytes((0x00, 0x01, 0x7F)) in peer.pump.take_sent(peer.dchannel)
     assert up is not insists
+
+
+@pytest.mark.parametrize("tenths", range(0, 60, 2))
+def test_a_call_that_outlived_the_link_leaves_the_next_ones_heard(tenths: int) -> None:
+    # libpri asks for the call's state at once when the link is back, before it says that it is.
+    peer = RawPeer()
+    ring = only(Ring, peer.say(setup(7)))
+    peer.pump.answer(ring.handle)
+    peer.pump.turn()
+    peer.replies()
+    peer.say(message(CONNECT_ACK, 7))
+    peer.pump.advance(30 * SECOND + tenths * SECOND // 10)
+    assert peer.pump.dchannel_state(peer.dchannel) == "down"
+    peer.pump.take_sent(peer.dchannel)
+    peer.begin()
+    if peer.pump.dchannel_state(peer.dchannel) == "down":
+        peer.pump.advance(10 * SECOND)
+        peer.begin(answers=True)
+    assert peer.pump.dchannel_state(peer.dchannel) == "up"
+    assert len(peer.replies()) <= 1
+    assert only(Ring, peer.say(setup(9))).handle != ring.handle
+    peer.pump.advance(SECOND)
+    assert peer.counted() == {}
+    assert peer.pump.dchannel_state(peer.dchannel) == "up"
 
 
 def test_numbers_wrap_at_128() -> None:
