@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# No deadline: a slow machine is not a failed property.
-settings.register_profile("rings", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No deadline: a slow machine is not a failed property. Where a change is judged the same examples are tried each time:
+# what others would find is not the change's doing, and elsewhere they are.
+settings.register_profile(
+    "rings", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
 settings.load_profile("rings")
 
 # Started in the background one inherits SIGINT ignored, and hands that on; what we start is to be interrupted.
