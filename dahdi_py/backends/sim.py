@@ -197,7 +197,7 @@ class SimBackend:
             counters=_counters(seen),
             level_db=seen.level_db,
             sync_source=int(port) if seen.clocked_by_line else 0,
-            reports=Reports(seen.reports, tuple(seen.newest_reports)),
+            reports=Reports(seen.reports, tuple(seen.newest_reports)) if seen.reports is not None else None,
         )
 
     def open_dchannel(self, port: str, timeslot: Timeslot) -> int:

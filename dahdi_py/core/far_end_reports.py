@@ -68,23 +68,23 @@ class FarEnd:
         self._flows = False
 
     def second(self, reports: Reports | None, seconds: int = 1) -> dict[str, int]:
-        """What the far end counted in the next second; empty when it does not say.
+        """What the far end counted in the next second; 0 `far_reports` and nothing else when it does not say.
 
         Args:
-            reports: As they are now; None for a line that has none.
+            reports: As they are now; None for a line that has none, of which nothing is told.
             seconds: How many have gone by since the last time: of several the worst is told.
         """
+        if reports is None:
+            return {}
         self._take_in(reports)
         self._flows = len(self._waiting) >= (1 if self._flows else WAIT)
         if not self._flows:
-            return {}
+            return {"far_reports": 0}
         count = min(max(seconds, 1 + (len(self._waiting) > _MOST_WAITING)), len(self._waiting))
         told = [counts(self._waiting.popleft()) for _ in range(count)]
         return {name: max(one[name] for one in told) for name in told[0]}
 
-    def _take_in(self, reports: Reports | None) -> None:
-        if reports is None:
-            return
+    def _take_in(self, reports: Reports) -> None:
         # Fewer than before: the card has begun anew.
         new = reports.total - (self._total if reports.total >= self._total else 0)
         self._total = reports.total

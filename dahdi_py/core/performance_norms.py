@@ -144,7 +144,7 @@ def by_rfc4805_far(kind: LineKind, second: Second) -> Judged | None:
     reported = _Reported.in_(second)
     if reported is not None:
         return reported.by_rfc4805(second.at)
-    if second.has(_PATH):
+    if "far_reports" in second.counts or second.has(_PATH):
         return None
     path = second.counts.get("ebit") if kind is LineKind.E1_CRC else None
     remote = second.has(Alarms.YELLOW)
@@ -167,8 +167,10 @@ class _Reported(msgspec.Struct, frozen=True):
 
     @classmethod
     def in_(cls, second: Second) -> _Reported | None:
-        """The report told in that second, if there was one."""
+        """The report told in that second; RAI in place of it says that the far end has no frames."""
         told = second.counts
+        if "far_reports" in told and second.has(Alarms.YELLOW) and not second.has(_PATH):
+            return cls(crc=0, framing=True, slipped=False, violated=False)
         if "far_crc" not in told:
             return None
         return cls(told["far_crc"], told["far_severe"] > 0, told["far_slips"] > 0, told["far_bpv"] > 0)

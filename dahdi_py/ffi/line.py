@@ -352,7 +352,7 @@ class Card:
             _slots(s.slot_loops),
             s.loops_left // lib.FRAMES_PER_MS if s.loops_left != lib.LOOP_STAYS else None,
             LineCounts(*(getattr(s.line, name) for name in LineCounts._fields)),
-            Reports(s.reports.total, tuple(s.reports.newest)),
+            Reports(s.reports.total, tuple(s.reports.newest)) if s.reported else None,
             s.slips,
             s.slips_left_out,
             s.slips_repeated,

@@ -92,7 +92,7 @@ class PortStatus(NamedTuple):
         follows: It takes the line's clock while that is fit for it.
         slot_loops: The timeslots that go back as they arrive.
         loops_left_ms: How long they and `loop` last; None is for good.
-        reports: ESF: the seconds that the far end has reported of its receiver.
+        reports: ESF: the seconds that the far end has reported of its receiver; None for another framing.
         slips: Frames left out or given twice by the elastic store, and lost because the card was late.
         left_out: Of those, left out because the line is faster than the port's clock.
         repeated: Of those, given twice because it is slower.
@@ -113,7 +113,7 @@ class PortStatus(NamedTuple):
     slot_loops: list[Timeslot]
     loops_left_ms: int | None
     line: LineCounts
-    reports: Reports
+    reports: Reports | None
     slips: int
     left_out: int
     repeated: int

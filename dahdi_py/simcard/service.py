@@ -196,8 +196,8 @@ class CardService:
                 level_db=seen.level_db,
                 clocked_by_line=seen.clocked_by_line,
                 line=messages.CardLineCounts(**seen.line._asdict()),
-                reports=seen.reports.total,
-                newest_reports=list(seen.reports.newest),
+                reports=seen.reports.total if seen.reports is not None else None,
+                newest_reports=list(seen.reports.newest if seen.reports is not None else ()),
             )
         )
 

@@ -212,6 +212,7 @@ void port_read_status(const struct port *port, struct port_status *status) {
     status->line = port->framer.counts;
     status->lost = port->lost;
     status->slips = slips(port);
+    status->reported = port->framer.config.framing == FRAMING_ESF;
     status->reports = *framer_reports(&port->framer);
     for (size_t i = 0; i < TIMESLOTS; i++) {
         const struct timeslot *ts = &port->slots[i];

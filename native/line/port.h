@@ -58,8 +58,9 @@ struct port_status {
     uint32_t slot_loops;
     uint64_t loops_left;
     struct framer_counts line;
-    struct report_rx reports; /* ESF: what the far end tells of its receiver */
-    uint64_t slips;           /* all of them */
+    bool reported; /* ESF: the far end tells of its receiver */
+    struct report_rx reports;
+    uint64_t slips; /* all of them */
     uint64_t slips_left_out, slips_repeated;
     uint64_t lost;
     uint64_t overruns;

@@ -8,12 +8,13 @@ import dataclasses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dahdi_py.core.performance_bins import QUARTER_S
+from dahdi_py.core.performance_bins import QUARTER_S, History
 from dahdi_py.core.performance_norms import End, Norm, parameters
-from dahdi_py.core.performance_second import LineKind
+from dahdi_py.core.performance_second import LineKind, Second
+from dahdi_py.core.terms import Alarms
 from tests.core import performance_oracle as oracle
 from tests.core.performance_oracle import Seen
-from tests.core.performance_rig import BEGIN, T1, assert_like, fed, lives, row, shown
+from tests.core.performance_rig import BEGIN, NO_LIMITS, T1, assert_like, fed, lives, row, shown
 
 _REPORTS = st.sampled_from([None, "", "", "", "G1", "G2", "G5 LV", "G6", "SE", "SL", "G1 LV FE", "G3 SL", "G4"])
 
@@ -53,6 +54,22 @@ def test_a_t1s_far_end_without_reports_is_known_by_its_rai_alone() -> None:
     assert known["far RFC 4805"].estimated >= {"ES", "SES", "UAS"}
     assert "far T1.231" not in known
     assert (End.FAR, Norm.T1_231) not in parameters(LineKind.D4)
+
+
+def silent(at: int, defects: Alarms) -> Second:
+    """A second without the report that there might have been."""
+    return Second(at=at, counts={"crc": 0, "far_reports": 0}, defects=int(defects))
+
+
+def test_a_far_end_that_reports_says_by_rai_that_it_has_no_frames_and_else_nothing() -> None:
+    history = History(NO_LIMITS)
+    for n, defects in enumerate([Alarms.NONE, Alarms.YELLOW, Alarms.YELLOW, Alarms.RED | Alarms.LOS, Alarms.NONE]):
+        history.feed(silent(BEGIN + n, defects), T1)
+    far = shown(history, QUARTER_S, BEGIN, End.FAR, Norm.T1_231)
+    assert (far["ES-PFE"], far["SES-PFE"], far["SEFS-PFE"], far["CV-PFE"]) == (2, 2, 2, 0)
+    one = history.bins[QUARTER_S, BEGIN]
+    assert one.seen[End.FAR] == 2
+    assert one.figures["far RFC 4805"].estimated == set()
 
 
 def test_errors_told_in_ranges_are_estimates() -> None:

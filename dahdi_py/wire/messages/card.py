@@ -150,8 +150,8 @@ class CardStatus(Record):
         level_db: Of the received signal, dB off nominal; null without one.
         clocked_by_line: It takes its clock from the line now.
         line: What its framer saw.
-        reports: ESF: seconds that the far end has reported of its receiver; `newest_reports`: the newest of them,
-            newest first, each as it is on the line (core.far_end_reports.Report).
+        reports: ESF: seconds that the far end has reported of its receiver, null for another framing;
+            `newest_reports`: the newest of them, newest first, each as on the line (core.far_end_reports.Report).
     """
 
     port: str
@@ -167,7 +167,7 @@ class CardStatus(Record):
     clocked_by_line: bool = False
     line: CardLineCounts | None = None
     late: int = 0
-    reports: int = 0
+    reports: int | None = None
     newest_reports: list[int] = []
 
 
