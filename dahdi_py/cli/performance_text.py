@@ -127,6 +127,8 @@ def interval_table(span: Span, found: SpanPerformance, intervals: Sequence[Inter
         seconds = str(one.seconds)
         rows.append([local(interval.start_ns), seconds, sign, *(cell(interval, one, name) for name in names)])
     head = f"Span {span.number} ({span.name}), circuit {found.circuit}: {end} end by {norm} ({found.kind})"
+    if not rows and intervals:
+        return f"{head}: that norm has no figures of that end of such a line."
     if not rows:
         return f"{head}: nothing has been counted yet."
     columns = [Column("FROM"), Column("SECS", right=True), Column(""), *(Column(name, right=True) for name in names)]

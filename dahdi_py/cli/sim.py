@@ -38,6 +38,11 @@ _BOTH_WAYS = click.option(
 )  # fmt: skip
 
 
+_MOST_MS = 86_400_000
+_LOOP_MS = 300_000
+"""What a practice needs, ms; a loop that is forgotten takes the span out of service."""
+
+
 class Milliseconds(click.ParamType):  # type: ignore[type-arg] # generic from click 8.5 on
     """A short length of time: ``500ms``, ``5s``, ``2m``, as whole milliseconds."""
 
@@ -48,6 +53,8 @@ class Milliseconds(click.ParamType):  # type: ignore[type-arg] # generic from cl
         found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", str(value))
         if not found or not (ms := round(float(found[1]) * _TIMES[found[2]])):
             self.fail(f"{value!r} is not a time; write such as 500ms, 5s, 2m", param, ctx)
+        if ms > _MOST_MS:
+            self.fail(f"{value!r} is longer than a day (1440m)", param, ctx)
         return ms
 
 
@@ -207,12 +214,13 @@ def level(session: Session, span: str, loss: float | None, build_out: float | No
 @click.argument("span", type=SpanParam())
 @click.argument("kind", type=click.Choice(["none", "local", "line", "payload"]), required=False)
 @click.option("--timeslots", type=Timeslots(), help="Send these back as they arrive, such as 1,2,5-7, or none.")
-@click.option("--for", "duration", type=Milliseconds(), default="5m", show_default=True, help="It ends by itself.")
-@click.option("--keep", is_flag=True, help="It stays until it is told none.")
+@click.option("--for", "duration", type=Milliseconds(), help="What this loops ends by itself then.  [default: 5m]")
+@click.option("--keep", is_flag=True, help="What this loops stays until you end it.")
 @click.option("--force", is_flag=True, help="Although channels are busy: their calls are cut off.")
 @pass_session
 def loop(
-    session: Session, span: str, kind: str | None, timeslots: list[int] | None, duration: int, keep: bool, force: bool,
+    session: Session, span: str, kind: str | None, timeslots: list[int] | None, duration: int | None, keep: bool,
+    force: bool,
 ) -> None:  # fmt: skip
     """Loop SPAN, or timeslots of it.
 
@@ -223,7 +231,10 @@ def loop(
     """
     if kind is None and timeslots is None:
         raise click.UsageError("say which loop: none, local, line, payload, or --timeslots")
-    lasts = None if keep else duration
+    if keep and duration is not None:
+        raise click.UsageError("a loop stays or ends by itself: --keep or --for TIME")
+    looped = kind not in (None, "none") or bool(timeslots)
+    lasts = (duration or _LOOP_MS) if looped and not keep else None
     wants = LoopRequest(port=span, loop=kind, timeslots=timeslots, duration_ms=lasts, force=force)
     _do(session, "Loop", wants, span)
 

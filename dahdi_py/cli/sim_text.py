@@ -97,11 +97,14 @@ def _ppm(ppm: float) -> str:
 
 def _loops(line: Line) -> Iterator[str]:
     if line.loop in _LOOPS:
-        yield f"{line.loop}: {_LOOPS[line.loop]}"
+        yield f"{line.loop}: {_LOOPS[line.loop]}{_ending(line.loop_left_ms)}"
     if line.looped_timeslots:
-        yield f"timeslots {', '.join(map(str, line.looped_timeslots))} go back as they arrive"
-    if line.loops_left_ms is not None:
-        yield f"ends in {duration(line.loops_left_ms * NS // 1000)}"
+        slots, ending = ", ".join(map(str, line.looped_timeslots)), _ending(line.looped_timeslots_left_ms)
+        yield f"timeslots {slots} go back as they arrive{ending}"
+
+
+def _ending(left_ms: int | None) -> str:
+    return f", ends in {duration(-(-left_ms // 1000) * NS)}" if left_ms is not None else ""
 
 
 def _all_faults(one: SimLine) -> Iterator[str]:

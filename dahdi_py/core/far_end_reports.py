@@ -10,7 +10,8 @@ from typing import NamedTuple
 WAIT = 4
 """Reports that wait before the first is taken: so many messages in a row may be lost but one, for each tells four
 seconds. Source: T1.403 (performance report message)."""
-_MOST_WAITING = 2 * WAIT
+_USUAL_WAITING = 2 * WAIT
+_MOST_WAITING = 3 * WAIT
 
 
 class Report(IntFlag):
@@ -59,12 +60,15 @@ class FarEnd:
 
     Its clock is not ours, messages get lost, and the next ones make up for them.
 
+    Args:
+        reports: As they are now: nothing of the past is told.
+
     Synchronization: external.
     """
 
     def __init__(self, reports: Reports | None) -> None:
-        self._total = reports.total if reports is not None else 0
-        self._waiting: deque[int] = deque()
+        self._total = reports.total if reports is not None else None
+        self._waiting: deque[int] = deque(maxlen=_MOST_WAITING)
         self._flows = False
 
     def second(self, reports: Reports | None, seconds: int = 1) -> dict[str, int]:
@@ -75,17 +79,22 @@ class FarEnd:
             seconds: How many have gone by since the last time: of several the worst is told.
         """
         if reports is None:
+            self._total = None
+            self._waiting.clear()
             return {}
         self._take_in(reports)
-        self._flows = len(self._waiting) >= (1 if self._flows else WAIT)
+        waiting = len(self._waiting)
+        self._flows = waiting >= (1 if self._flows else WAIT)
         if not self._flows:
             return {"far_reports": 0}
-        count = min(max(seconds, 1 + (len(self._waiting) > _MOST_WAITING)), len(self._waiting))
-        told = [counts(self._waiting.popleft()) for _ in range(count)]
+        # What makes up for lost messages stays, after a late second too; a faster clock is caught up with.
+        behind = min(seconds, waiting - (WAIT - 1)) if seconds > 1 else 1 + (waiting > _USUAL_WAITING)
+        told = [counts(self._waiting.popleft()) for _ in range(max(1, behind))]
         return {name: max(one[name] for one in told) for name in told[0]}
 
     def _take_in(self, reports: Reports) -> None:
+        known = reports.total if self._total is None else self._total
         # Fewer than before: the card has begun anew.
-        new = reports.total - (self._total if reports.total >= self._total else 0)
+        new = reports.total - (known if reports.total >= known else 0)
         self._total = reports.total
         self._waiting.extend(reversed(reports.newest[:new]))

@@ -302,7 +302,8 @@ class History:
             self.bins[TOTAL, at] = total
 
     def _note(self, second: Second) -> None:
-        counts = {name: count for name, count in second.counts.items() if count}
+        # What the far end reports is of another instant.
+        counts = {name: count for name, count in second.counts.items() if count and not name.startswith("far_")}
         if not counts and not second.defects:
             return
         last = self.errored[-1] if self.errored else None

@@ -141,10 +141,10 @@ def by_rfc4805_far(kind: LineKind, second: Second) -> Judged | None:
 
     Source: RFC 4805, the DESCRIPTIONs of dsx1FarEndCurrentTable.
     """
-    reported = _Reported.in_(second)
-    if reported is not None:
-        return reported.by_rfc4805(second.at)
-    if "far_reports" in second.counts or second.has(_PATH):
+    if kind is LineKind.ESF and _Reported.known(second):
+        reported = _Reported.in_(second)
+        return reported.by_rfc4805(second.at) if reported is not None else None
+    if second.has(_PATH):
         return None
     path = second.counts.get("ebit") if kind is LineKind.E1_CRC else None
     remote = second.has(Alarms.YELLOW)
@@ -164,6 +164,11 @@ class _Reported(msgspec.Struct, frozen=True):
     framing: bool
     slipped: bool
     violated: bool
+
+    @staticmethod
+    def known(second: Second) -> bool:
+        """Whether such reports reach us at all, in that second or not."""
+        return "far_reports" in second.counts or "far_crc" in second.counts
 
     @classmethod
     def in_(cls, second: Second) -> _Reported | None:

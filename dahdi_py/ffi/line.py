@@ -177,9 +177,9 @@ class Card:
         """
         _check(lib.card_build_out(self._card, port, db), "build out", f"port {port}")
 
-    def loop(self, port: int, loop: Loop) -> None:
-        """The whole port is in that loop, and in no other."""
-        _check(lib.card_loop(self._card, port, int(loop)), "loop", f"port {port}")
+    def loop(self, port: int, loop: Loop, duration_ms: int | None = None) -> None:
+        """The whole port is in that loop, and in no other, for so long; None is for good."""
+        _check(lib.card_loop(self._card, port, int(loop), _frames(duration_ms)), "loop", f"port {port}")
 
     def far_end(self, port: int, kind: FarEnd) -> None:
         """A CSU or NIU stands at the other end of the port's line, in place of a cable; or none any more.
@@ -221,15 +221,10 @@ class Card:
         """
         _check(lib.card_send_codeword(self._card, port, codeword, times), "send a codeword", f"port {port}")
 
-    def loop_timeslots(self, port: int, timeslots: Collection[int]) -> None:
-        """These timeslots go back as they arrive, and no others."""
+    def loop_timeslots(self, port: int, timeslots: Collection[int], duration_ms: int | None = None) -> None:
+        """These timeslots go back as they arrive, and no others, for so long; None is for good."""
         mask = sum(1 << timeslot for timeslot in set(timeslots))
-        _check(lib.card_slot_loops(self._card, port, mask), "loop", f"port {port}")
-
-    def end_loops_after(self, port: int, duration_ms: int | None) -> None:
-        """Every loop of the port ends after that long; None is never."""
-        frames = lib.LOOP_STAYS if duration_ms is None else duration_ms * lib.FRAMES_PER_MS
-        _check(lib.card_end_loops_after(self._card, port, frames), "loop", f"port {port}")
+        _check(lib.card_slot_loops(self._card, port, mask, _frames(duration_ms)), "loop", f"port {port}")
 
     def configure(
         self, port: int, bchannels: Collection[int], dchannel: int | None, law: Law, *, force: bool = False
@@ -350,7 +345,8 @@ class Card:
             s.oscillator_ppm,
             Loop(s.loop),
             _slots(s.slot_loops),
-            s.loops_left // lib.FRAMES_PER_MS if s.loops_left != lib.LOOP_STAYS else None,
+            _left_ms(s.loop_left),
+            _left_ms(s.slot_loops_left),
             LineCounts(*(getattr(s.line, name) for name in LineCounts._fields)),
             Reports(s.reports.total, tuple(s.reports.newest)) if s.reported else None,
             s.slips,
@@ -382,6 +378,16 @@ class Card:
             DeviceBusy: The clock runs.
         """
         _check(lib.card_advance(self._card, ns), "advance", "clock")
+
+
+def _frames(duration_ms: int | None) -> int:
+    """How long a loop lasts."""
+    return int(lib.LOOP_STAYS) if duration_ms is None else duration_ms * int(lib.FRAMES_PER_MS)
+
+
+def _left_ms(frames: int) -> int | None:
+    """How long it lasts still, of the last millisecond all; None is for good."""
+    return -(-frames // int(lib.FRAMES_PER_MS)) if frames != lib.LOOP_STAYS else None
 
 
 def _slots(mask: int) -> list[Timeslot]:

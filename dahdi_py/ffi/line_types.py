@@ -91,7 +91,7 @@ class PortStatus(NamedTuple):
         clock_ppm: Of its clock now, off nominal; `oscillator_ppm`: of its own.
         follows: It takes the line's clock while that is fit for it.
         slot_loops: The timeslots that go back as they arrive.
-        loops_left_ms: How long they and `loop` last; None is for good.
+        loop_left_ms: How long `loop` lasts still, None for good; likewise `slot_loops_left_ms`.
         reports: ESF: the seconds that the far end has reported of its receiver; None for another framing.
         slips: Frames left out or given twice by the elastic store, and lost because the card was late.
         left_out: Of those, left out because the line is faster than the port's clock.
@@ -111,7 +111,8 @@ class PortStatus(NamedTuple):
     oscillator_ppm: float
     loop: Loop
     slot_loops: list[Timeslot]
-    loops_left_ms: int | None
+    loop_left_ms: int | None
+    slot_loops_left_ms: int | None
     line: LineCounts
     reports: Reports | None
     slips: int

@@ -149,7 +149,9 @@ class Seconds:
         counts, anew = counted(watched.counters, counters, now - watched.instant)
         late = second != watched.second + 1
         suspect = "clock_step" if stepped else "counter_reset" if anew else "late" if late else ""
-        counts.update(watched.far.second(status.reports, max(second - watched.second, 1)))
+        # On a loop these are our own.
+        reports = status.reports if not (line.echo or status.alarms & Alarms.LOOPBACK) else None
+        counts.update(watched.far.second(reports, max(second - watched.second, 1)))
         seen = SecondsSeen(
             first=second, counts=counts, defects=int(watched.defects), estimated=sorted(status.estimated),
             suspect=suspect,

@@ -117,7 +117,8 @@ class Cables:
             from_line=seen.follows,
             loop=seen.loop.name.lower(),
             looped_timeslots=list(seen.slot_loops),
-            loops_left_ms=seen.loops_left_ms,
+            loop_left_ms=seen.loop_left_ms,
+            looped_timeslots_left_ms=seen.slot_loops_left_ms,
             slips=seen.slips,
             left_out=seen.left_out,
             repeated=seen.repeated,
@@ -210,10 +211,9 @@ class Cables:
         if outside := [slot for slot in wanted.timeslots or () if slot not in possible]:
             raise _refused("loop", wanted.port, f"timeslot {outside[0]}; possible are 1-{possible[-1]}")
         if wanted.loop is not None:
-            self._card.loop(number, Loop[wanted.loop.upper()])
+            self._card.loop(number, Loop[wanted.loop.upper()], wanted.duration_ms)
         if wanted.timeslots is not None:
-            self._card.loop_timeslots(number, wanted.timeslots)
-        self._card.end_loops_after(number, wanted.duration_ms)
+            self._card.loop_timeslots(number, wanted.timeslots, wanted.duration_ms)
         request.reply(_EMPTY)
 
     def _far_end(self, request: Request, wanted: messages.FarEndRequest) -> None:

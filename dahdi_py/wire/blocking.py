@@ -55,7 +55,7 @@ class Connection:
         self._inbox: deque[bytes] = deque()
         self._streaming = False
         self._borrowing = threading.Lock()
-        self._borrowed = False
+        self._borrowers = 0
 
     @property
     def closed(self) -> bool:
@@ -79,13 +79,13 @@ class Connection:
         """
         with self._borrowing:
             sock = self._socket()
-            self._borrowed = True
+            self._borrowers += 1
         try:
             yield sock
         finally:
             with self._borrowing:
-                self._borrowed = False
-                closed = self._sock is not sock
+                self._borrowers -= 1
+                closed = self._sock is not sock and not self._borrowers
             if closed:
                 self._drop(sock)
 
@@ -144,7 +144,8 @@ class Connection:
     def _decoded(self, method: str, message: ReplyMessage, reply_type: type[R]) -> tuple[R, list[int]]:
         fds: list[int] = []
         try:
-            fds = self._reader.take(message.fds)
+            with self._borrow():
+                fds = self._reader.take(message.fds)
             if message.error is not None:
                 self._streaming = False
                 raise decode_error(message)
@@ -197,7 +198,7 @@ class Connection:
         """The connection has ended; leases and calls it owned are orphaned or cleared by the server."""
         with self._borrowing:
             sock, self._sock = self._sock, None
-            borrowed = self._borrowed
+            borrowed = self._borrowers > 0
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)  # wakes another thread that waits

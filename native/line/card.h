@@ -89,11 +89,10 @@ int card_far_end_status(struct card *card, int port, struct far_end_status *stat
 int card_send_code(struct card *card, int port, enum inband_code code, uint64_t frames);
 /* The port sends a codeword on ESF's data link so many times; EMEDIUMTYPE without that. */
 int card_send_codeword(struct card *card, int port, uint16_t codeword, unsigned times);
-int card_loop(struct card *card, int port, enum loop loop);
-/* These timeslots go back as they arrive, one bit each. */
-int card_slot_loops(struct card *card, int port, uint32_t slots);
-/* Every loop of the port ends after so many frames, LOOP_STAYS for never. */
-int card_end_loops_after(struct card *card, int port, uint64_t frames);
+/* For so many frames, LOOP_STAYS for good. */
+int card_loop(struct card *card, int port, enum loop loop, uint64_t frames);
+/* These timeslots go back as they arrive, one bit each, for so many frames. */
+int card_slot_loops(struct card *card, int port, uint32_t slots, uint64_t frames);
 
 /* One tick of every port. */
 void card_tick(struct card *card);

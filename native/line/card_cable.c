@@ -126,24 +126,24 @@ int card_build_out(struct card *card, int port, double db) {
     return 0;
 }
 
-int card_loop(struct card *card, int port, enum loop loop) {
+int card_loop(struct card *card, int port, enum loop loop, uint64_t frames) {
     struct port *found = card_port(card, port);
     if (!found)
         return -ENODEV;
     if (loop > LOOP_PAYLOAD)
         return -EINVAL;
     pthread_mutex_lock(&card->lock);
-    port_set_loop(found, loop);
+    port_set_loop(found, loop, frames);
     pthread_mutex_unlock(&card->lock);
     return 0;
 }
 
-int card_slot_loops(struct card *card, int port, uint32_t slots) {
+int card_slot_loops(struct card *card, int port, uint32_t slots, uint64_t frames) {
     struct port *found = card_port(card, port);
     if (!found)
         return -ENODEV;
     pthread_mutex_lock(&card->lock);
-    port_set_slot_loops(found, slots);
+    port_set_slot_loops(found, slots, frames);
     pthread_mutex_unlock(&card->lock);
     return 0;
 }
@@ -216,14 +216,4 @@ int card_send_codeword(struct card *card, int port, uint16_t codeword, unsigned 
     bool sent = framer_send_bom(&found->framer, codeword, times);
     pthread_mutex_unlock(&card->lock);
     return sent ? 0 : -EMEDIUMTYPE;
-}
-
-int card_end_loops_after(struct card *card, int port, uint64_t frames) {
-    struct port *found = card_port(card, port);
-    if (!found)
-        return -ENODEV;
-    pthread_mutex_lock(&card->lock);
-    found->loops_left = frames;
-    pthread_mutex_unlock(&card->lock);
-    return 0;
 }

@@ -36,7 +36,7 @@ void far_end_init(struct far_end *far, enum far_end_kind kind, const struct fram
 static void obey(struct far_end *far, enum loop loop, enum loop_order how) {
     if (far->port.loop == loop)
         return;
-    port_set_loop(&far->port, loop);
+    port_set_loop(&far->port, loop, LOOP_STAYS);
     far->ordered = how;
     far->obeyed++;
 }

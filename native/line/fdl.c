@@ -101,7 +101,7 @@ static void receive_frame(struct fdl_rx *fdl, bool bit) {
     fdl->octet_bits = 0;
     hdlc_rx_feed(&fdl->hdlc, &fdl->octet, 1, &length);
     if (length)
-        report_take(&fdl->report, fdl->hdlc.frame, length);
+        report_take(&fdl->report, fdl->hdlc.frame, length - HDLC_FCS);
 }
 
 void fdl_receive(struct fdl_rx *fdl, bool bit) {

@@ -71,15 +71,25 @@ static void mux_changed(struct framer *framer, slot_octets slots, uint32_t chang
     }
 }
 
+static struct report_counts reported(const struct framer *framer) {
+    const struct framer_counts *seen = &framer->counts;
+    return (struct report_counts){.crc = seen->crc,
+                                  .fas = seen->fas,
+                                  .severe = seen->severe,
+                                  .violations = seen->violations,
+                                  .slips = framer->slips};
+}
+
+void framer_stand_still(struct framer *framer, size_t n) {
+    struct report_counts counts = reported(framer);
+    report_begin(&framer->tx.report, &counts);
+    framer->rx.t1.fdl.report.frames += (int64_t)n;
+}
+
 /* The far end is told of each second that has gone by. */
 static void report(struct framer *framer, size_t n) {
     struct report_tx *tx = &framer->tx.report;
-    const struct framer_counts *seen = &framer->counts;
-    struct report_counts counts = {.crc = seen->crc,
-                                   .fas = seen->fas,
-                                   .severe = seen->severe,
-                                   .violations = seen->violations,
-                                   .slips = framer->slips};
+    struct report_counts counts = reported(framer);
     uint8_t message[REPORT_OCTETS];
     tx->faulty |= has_fault(framer);
     tx->looped |= framer->payload_looped;
@@ -102,6 +112,8 @@ void framer_send(struct framer *framer, slot_octets slots, uint32_t changed, lin
     } else {
         if (framer->config.framing == FRAMING_ESF)
             report(framer, n);
+        else
+            framer_stand_still(framer, 0);
         struct t1_orders orders = {.rai = alarm, .spoil_fas = &tx->spoil_fas, .spoil_crc = &tx->spoil_crc};
         t1_send(&tx->t1, framer->config.framing, &orders, line, n);
     }
@@ -274,8 +286,7 @@ void framer_receive(struct framer *framer, const line_signal line, const struct 
     }
     if (rx->los.on)
         memset(slots, IDLE, sizeof(slot_octets));
-    if (framer->config.framing == FRAMING_ESF)
-        rx->t1.fdl.report.frames += n;
+    rx->t1.fdl.report.frames += (int64_t)n;
     rx->fault_frames = has_fault(framer) ? rx->fault_frames + n : 0;
     framer->alarms = alarms(framer);
 }

@@ -87,6 +87,8 @@ bool framer_send_bom(struct framer *framer, uint16_t code, unsigned repeats);
 uint16_t framer_bom(const struct framer *framer);
 /* ESF: how many messages were received; *code is the last one. */
 uint64_t framer_boms(const struct framer *framer, uint16_t *code);
+/* n frames go by in which it neither sends nor receives. */
+void framer_stand_still(struct framer *framer, size_t n);
 /* ESF: the seconds that the far end reports. */
 const struct report_rx *framer_reports(const struct framer *framer);
 /* E1: the spare bits Sa4-Sa8 sent and received, Sa4 highest of five. */

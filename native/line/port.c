@@ -47,28 +47,32 @@ static void empty_back(struct port *port) {
     port_refresh(port);
 }
 
-void port_set_loop(struct port *port, enum loop loop) {
+void port_set_loop(struct port *port, enum loop loop, uint64_t frames) {
     port->loop = loop;
+    port->loop_left = loop == LOOP_NONE ? LOOP_STAYS : frames;
     port->end.returns_line = loop == LOOP_LINE;
     empty_back(port);
 }
 
-void port_set_slot_loops(struct port *port, uint32_t slots) {
+void port_set_slot_loops(struct port *port, uint32_t slots, uint64_t frames) {
     port->slot_loops = slots & all_slots(port);
+    port->slot_loops_left = port->slot_loops ? frames : LOOP_STAYS;
     empty_back(port);
 }
 
+/* Whether that time is over now. */
+static bool runs_out(uint64_t *left, size_t frames) {
+    bool out = *left != LOOP_STAYS && *left <= frames;
+    *left = out || *left == LOOP_STAYS ? LOOP_STAYS : *left - frames;
+    return out;
+}
+
 /* A loop that somebody forgot ends by itself. */
-static void count_down_loops(struct port *port) {
-    if (!port->loop && !port->slot_loops) {
-        port->loops_left = LOOP_STAYS;
-    } else if (port->loops_left > port->frames) {
-        port->loops_left -= port->frames;
-    } else if (port->loops_left != LOOP_STAYS) {
-        port->loops_left = LOOP_STAYS;
-        port_set_loop(port, LOOP_NONE);
-        port_set_slot_loops(port, 0);
-    }
+static void end_loops(struct port *port) {
+    if (runs_out(&port->loop_left, port->frames))
+        port_set_loop(port, LOOP_NONE, LOOP_STAYS);
+    if (runs_out(&port->slot_loops_left, port->frames))
+        port_set_slot_loops(port, 0, LOOP_STAYS);
 }
 
 /* What arrived last tick takes the place of what the clients wrote. */
@@ -86,15 +90,16 @@ static void send_back(struct port *port, uint32_t slots) {
 }
 
 static uint64_t slips(const struct port *port) {
-    return port->lost + port->store.left_out + port->store.repeated;
+    return port->store.left_out + port->store.repeated;
 }
 
 void port_transmit(struct port *port, size_t nominal) {
     port->frames = cable_frames(&port->end, nominal);
     port->end.sends.signal = false;
-    count_down_loops(port);
+    end_loops(port);
     if (!port->running) {
         port_refresh(port);
+        framer_stand_still(&port->framer, port->frames);
         return;
     }
     uint32_t back = going_back(port),
@@ -206,12 +211,13 @@ void port_read_status(const struct port *port, struct port_status *status) {
     status->clock_ppm = (double)port->end.rate_ppb / 1000;
     status->loop = port->loop;
     status->slot_loops = port->slot_loops;
-    status->loops_left = port->loop || port->slot_loops ? port->loops_left : LOOP_STAYS;
+    status->loop_left = port->loop_left;
+    status->slot_loops_left = port->slot_loops_left;
     status->slips_left_out = port->store.left_out;
     status->slips_repeated = port->store.repeated;
     status->line = port->framer.counts;
     status->lost = port->lost;
-    status->slips = slips(port);
+    status->slips = slips(port) + port->lost;
     status->reported = port->framer.config.framing == FRAMING_ESF;
     status->reports = *framer_reports(&port->framer);
     for (size_t i = 0; i < TIMESLOTS; i++) {

@@ -16,7 +16,7 @@ enum loop {
     LOOP_PAYLOAD, /* the timeslots that arrive go back in frames of its own */
 };
 
-#define LOOP_STAYS 0
+#define LOOP_STAYS 0 /* frames */
 
 struct port {
     struct framer framer;
@@ -24,10 +24,10 @@ struct port {
     struct timeslot slots[TIMESLOTS];
     bool running;
     enum loop loop;
-    uint32_t slot_loops; /* timeslots that go back as they arrive, one bit each */
-    uint64_t loops_left; /* frames until they all end, LOOP_STAYS for never */
-    uint32_t open;       /* timeslots with a descriptor, one bit each */
-    uint32_t stale;      /* timeslots whose octets in `sending` and `out` are not those of a closed one */
+    uint32_t slot_loops;                 /* timeslots that go back as they arrive, one bit each */
+    uint64_t loop_left, slot_loops_left; /* frames until they end, LOOP_STAYS for never */
+    uint32_t open;                       /* timeslots with a descriptor, one bit each */
+    uint32_t stale; /* timeslots whose octets in `sending` and `out` are not those of a closed one */
     uint32_t alarms;
     size_t frames; /* of this tick, by its clock */
     struct elastic store;
@@ -56,7 +56,7 @@ struct port_status {
     double clock_ppm, oscillator_ppm; /* of its clock now, of its own */
     enum loop loop;
     uint32_t slot_loops;
-    uint64_t loops_left;
+    uint64_t loop_left, slot_loops_left;
     struct framer_counts line;
     bool reported; /* ESF: the far end tells of its receiver */
     struct report_rx reports;
@@ -74,10 +74,10 @@ void port_init(struct port *port, enum line_type type, uint64_t seed);
 /* What a closed timeslot sends has changed, or the line has. */
 void port_refresh(struct port *port);
 bool port_has(const struct port *port, int timeslot);
-/* The loop is set and every other loop of the whole port gone. */
-void port_set_loop(struct port *port, enum loop loop);
-/* These timeslots go back as they arrive, and no others. */
-void port_set_slot_loops(struct port *port, uint32_t slots);
+/* The loop is set for so many frames, LOOP_STAYS for good, and every other loop of the whole port gone. */
+void port_set_loop(struct port *port, enum loop loop, uint64_t frames);
+/* These timeslots go back as they arrive, for so many frames, and no others. */
+void port_set_slot_loops(struct port *port, uint32_t slots, uint64_t frames);
 /* A tick of so many frames, on a clock without offset: what the port sends leaves for the cable. */
 void port_transmit(struct port *port, size_t nominal);
 /* What arrives is fetched off the cable, after every port has sent. */

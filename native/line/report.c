@@ -39,6 +39,13 @@ static uint16_t second(const struct report_tx *tx, const struct report_counts *n
     return (uint16_t)word;
 }
 
+void report_begin(struct report_tx *tx, const struct report_counts *counts) {
+    tx->frames = 0;
+    tx->before = *counts;
+    for (size_t i = 0; i < REPORT_SECONDS; i++)
+        tx->seconds[i] = REPORT_SE;
+}
+
 bool report_elapse(struct report_tx *tx, const struct report_counts *counts, size_t n, uint8_t *message) {
     tx->frames += n;
     if (tx->frames < FRAMES_A_SECOND)
@@ -59,18 +66,25 @@ bool report_elapse(struct report_tx *tx, const struct report_counts *counts, siz
     return true;
 }
 
-/* How many of a message's seconds were not told before. Its number says so unless that went round meanwhile; of the
- * time before the first message nothing is known. */
-static unsigned unknown(const struct report_rx *rx, uint16_t newest) {
+/* How many of a message's seconds were not told before: so many as its number says as long as that cannot have gone
+ * round, and no more than have passed. Of the time before the first message nothing is known. */
+static unsigned unknown(struct report_rx *rx, uint16_t newest) {
+    unsigned numbered = ((newest - rx->newest[0] - 1u) & REPORT_NUMBER) + 1;
+    int64_t passed = (rx->frames + FRAMES_A_SECOND / 2) / FRAMES_A_SECOND;
+    unsigned count = numbered;
     if (rx->total == 0)
-        return 1;
-    if (rx->frames >= (REPORT_SECONDS - 1) * FRAMES_A_SECOND + FRAMES_A_SECOND / 2)
-        return REPORT_SECONDS;
-    return ((newest - rx->newest[0] - 1u) & REPORT_NUMBER) + 1;
+        count = 1;
+    else if (passed >= REPORT_SECONDS)
+        count = REPORT_SECONDS;
+    else if (passed < numbered)
+        count = passed > 0 ? (unsigned)passed : 0;
+    bool in_time = rx->total == 0 || passed >= numbered;
+    rx->frames = in_time ? 0 : rx->frames - (int64_t)count * FRAMES_A_SECOND;
+    return count;
 }
 
 bool report_take(struct report_rx *rx, const uint8_t *message, size_t length) {
-    if (length < REPORT_OCTETS || (message[0] & ~FROM_CARRIER) != SAPI_FROM_USER || message[1] != TEI ||
+    if (length != REPORT_OCTETS || (message[0] & ~FROM_CARRIER) != SAPI_FROM_USER || message[1] != TEI ||
         message[2] != UNACKNOWLEDGED)
         return false;
     uint16_t told[REPORT_SECONDS];
@@ -80,6 +94,5 @@ bool report_take(struct report_rx *rx, const uint8_t *message, size_t length) {
     memmove(rx->newest + count, rx->newest, (REPORTS_KEPT - count) * sizeof rx->newest[0]);
     memcpy(rx->newest, told, count * sizeof told[0]);
     rx->total += count;
-    rx->frames = 0;
     return true;
 }

@@ -47,12 +47,14 @@ struct report_tx {
 struct report_rx {
     uint64_t total;
     uint16_t newest[REPORTS_KEPT]; /* the newest first */
-    uint64_t frames;               /* since the last message */
+    int64_t frames;                /* since the last second that was told */
 };
 
+/* What was counted before, and every second until now, is nobody's: there were no frames. */
+void report_begin(struct report_tx *tx, const struct report_counts *counts);
 /* n frames more have gone by; true when they ended a second, whose message is in `message`. */
 bool report_elapse(struct report_tx *tx, const struct report_counts *counts, size_t n, uint8_t *message);
-/* A frame came on the data link; it may be none of these messages. Returns whether it is one. */
+/* A frame without its FCS came on the data link; false when it is none of these messages. */
 bool report_take(struct report_rx *rx, const uint8_t *message, size_t length);
 
 #endif

@@ -97,13 +97,37 @@ def test_a_far_end_with_a_faster_clock_is_caught_up_with() -> None:
     assert crc(told[-1]) == 0
 
 
-def test_seconds_that_we_missed_are_left_out() -> None:
+def test_however_much_is_reported_no_more_waits_than_some_seconds() -> None:
+    """Eight seconds in each of ours; what is told is never older than three times four."""
+    card = Card()
+    far = FarEnd(card.hear())
+    for _ in range(1000):
+        far.second(card.hear(*[Report.G1] * 8))
+    told = [far.second(card.hear(0)) for _ in range(3 * WAIT)]
+    assert crc(told[-1]) == 0
+
+
+def test_seconds_that_we_missed_are_left_out_and_what_makes_up_for_lost_messages_stays() -> None:
     card = Card()
     far = FarEnd(card.hear())
     for _ in range(WAIT):
         far.second(card.hear(0))
     assert crc(far.second(card.hear(Report.G4, 0, 0), seconds=3)) == 0
     assert crc(far.second(card.hear(0))) == 100
+    late = card.hear(*[0] * 8)
+    far.second(late, seconds=12)
+    assert [far.second(late) for _ in range(WAIT)] == [NOTHING] * (WAIT - 1) + [SILENT]
+
+
+def test_what_was_reported_while_nobody_wanted_it_is_of_the_past() -> None:
+    card = Card()
+    far = FarEnd(None)
+    for begun in range(2):
+        told = [far.second(card.hear(Report.G5)) for _ in range(WAIT)]
+        assert told == [SILENT] * WAIT, begun
+        assert crc(far.second(card.hear(0))) == 319
+        card.hear(Report.SE, Report.SE)
+        assert far.second(None) == {}
 
 
 def test_a_card_that_begins_anew_and_a_line_without_reports() -> None:

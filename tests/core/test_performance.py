@@ -273,6 +273,10 @@ def test_no_more_is_kept_than_was_promised() -> None:
     assert not history.gone & set(history.bins)
 
 
+def test_what_the_far_end_reports_is_no_errored_second_of_ours() -> None:
+    assert fed([Seen(BEGIN, report="G6 SE LV"), Seen(BEGIN + 1, report="G1")], T1).errored == []
+
+
 def test_errored_seconds_in_a_row_are_one_entry() -> None:
     history = fed([*row(BEGIN, 3, crc=2), *row(BEGIN + 3, 2), *row(BEGIN + 5, 2, los=1), Seen(BEGIN + 7, crc=1)])
     assert history.errored == [

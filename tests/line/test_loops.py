@@ -107,27 +107,27 @@ def test_a_timeslot_that_the_line_has_not_is_not_looped() -> None:
             card.loop(9, Loop.LINE)
 
 
-def test_loops_end_after_their_time() -> None:
+def test_loops_end_after_their_time_each_of_its_own() -> None:
     with joined(LineType.T1) as card:
-        card.loop(1, Loop.PAYLOAD)
-        card.loop_timeslots(1, [3])
-        card.end_loops_after(1, 1000)
+        card.loop(1, Loop.PAYLOAD, 1000)
+        card.loop_timeslots(1, [3], 2000)
         card.advance(996_000_000)
         seen = card.status(1)
-        assert (seen.loop, seen.slot_loops, seen.loops_left_ms) == (Loop.PAYLOAD, [3], 4)
+        assert (seen.loop, seen.slot_loops, seen.loop_left_ms, seen.slot_loops_left_ms) == (Loop.PAYLOAD, [3], 4, 1004)
         card.advance(4_000_000)
         seen = card.status(1)
-        assert (seen.loop, seen.slot_loops, seen.loops_left_ms) == (Loop.NONE, [], None)
+        assert (seen.loop, seen.slot_loops, seen.loop_left_ms, seen.slot_loops_left_ms) == (Loop.NONE, [3], None, 1000)
+        card.advance(1_000_000_000)
+        assert (card.status(1).slot_loops, card.status(1).slot_loops_left_ms) == ([], None)
         settle(card)
 
 
-def test_a_loop_without_a_time_stays_and_an_end_without_a_loop_is_none() -> None:
+def test_a_loop_without_a_time_stays_whatever_else_is_looped_for_a_while() -> None:
     with joined(LineType.T1) as card:
-        card.end_loops_after(1, 100)
-        assert card.status(1).loops_left_ms is None
-        card.advance(200_000_000)
+        card.loop(1, Loop.NONE, 100)
+        assert card.status(1).loop_left_ms is None
         card.loop(1, Loop.LINE)
+        card.loop_timeslots(1, [3], 100)
         card.advance(400_000_000_000)
-        assert (card.status(1).loop, card.status(1).loops_left_ms) == (Loop.LINE, None)
-        with pytest.raises(HardwareError):
-            card.end_loops_after(9, 100)
+        seen = card.status(1)
+        assert (seen.loop, seen.loop_left_ms, seen.slot_loops) == (Loop.LINE, None, [])

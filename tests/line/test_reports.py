@@ -154,9 +154,10 @@ def test_each_second_is_told_once_whatever_messages_are_lost(receiver: Any) -> N
     rx = receiver
     assert take(rx, 0x0100, 0, 0, 0)
     assert rx.total == 1
-    for number, (lost, count) in {1: (0, 2), 3: (1, 4), 2: (2, 7), 0: (1, 9)}.items():
-        assert take(rx, 0x1000 + number, 0x2000, 0x3000, 0x4000), lost
-        assert rx.total == count
+    for number, passed, total in ((1, 1, 2), (3, 2, 4), (2, 3, 7), (0, 2, 9)):
+        rx.frames = passed * FRAMES_A_SECOND
+        assert take(rx, 0x1000 + number, 0x2000, 0x3000, 0x4000)
+        assert (rx.total, rx.frames) == (total, 0)
     assert list(rx.newest)[:3] == [0x1000, 0x2000, 0x1002]
 
 
@@ -167,16 +168,46 @@ def test_after_four_seconds_of_silence_the_number_says_nothing(receiver: Any) ->
     assert receiver.total == 5
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_no_more_seconds_are_told_than_have_passed(receiver: Any, number: int) -> None:
+    """Whatever a far end says: the same number for ever, or messages back to back."""
+    for _ in range(100):
+        take(receiver, number, 0, 0, 0)
+        receiver.frames += FRAMES_A_SECOND // 32
+    assert receiver.total <= 1 + 100 // 32
+    before = receiver.total
+    for _ in range(10):
+        receiver.frames += FRAMES_A_SECOND
+        take(receiver, number, 0, 0, 0)
+    assert receiver.total <= before + 11
+
+
 @pytest.mark.parametrize("address", [0x38, 0x3A])
 def test_the_carriers_messages_are_taken_too(receiver: Any, address: int) -> None:
     assert take(receiver, 0, 0, 0, 0, address=address)
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x38\x01\x03", b"\x3c\x01\x03" + bytes(8), b"\x38\x03\x03" + bytes(8),
-                                    b"\x38\x01\x13" + bytes(8), b"\x38\x01\x03" + bytes(7)])  # fmt: skip
-def test_any_other_frame_is_no_report(receiver: Any, octets: bytes) -> None:
-    assert not lib.report_take(receiver, ffi.new("uint8_t[]", octets), len(octets))
-    assert receiver.total == 0
+def heard(content: bytes) -> int:
+    """How many seconds a receiver has when that frame has come on the data link."""
+    tx, rx = ffi.new("struct fdl_tx *"), ffi.new("struct fdl_rx *")
+    lib.fdl_found(rx)
+    lib.fdl_send_frame(tx, content, len(content))
+    for _ in range(8 * (len(content) + 6) * 6 // 5):
+        lib.fdl_receive(rx, lib.fdl_send(tx, False))
+    return int(rx.report.total)
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [
+        (b"\x38\x01\x03" + bytes(8), 1), (b"\x3a\x01\x03" + bytes(8), 1),
+        (b"\x38\x01\x03" + bytes(6), 0), (b"\x38\x01\x03" + bytes(7), 0), (b"\x38\x01\x03" + bytes(10), 0),
+        (b"\x38\x01\x03", 0), (b"\x3c\x01\x03" + bytes(8), 0), (b"\x38\x03\x03" + bytes(8), 0),
+        (b"\x38\x01\x13" + bytes(8), 0), (bytes(11), 0), (bytes(100), 0),
+    ],
+)  # fmt: skip
+def test_any_other_frame_is_no_report(content: bytes, seconds: int) -> None:
+    assert heard(content) == seconds
 
 
 def test_a_command_cuts_a_message_and_the_next_one_makes_up_for_it(link: Link) -> None:
@@ -198,11 +229,16 @@ def test_an_alarm_keeps_messages_out_and_four_seconds_of_it_are_told_behind_it(l
     assert link.b.reports.total == 3
     link.b.force(0)
     link.cut = False
+    link.run(FRAMES_A_SECOND // 2 + 2 * TICK)
     link.seconds(3)
     assert link.a.alarms == link.b.alarms == Alarms.NONE
-    assert set(told(link.a.reports, 5)) >= {Report.SE}
-    assert 3 + 4 <= link.a.reports.total <= 3 + 6
+    heard = link.a.reports
+    # Each end's receiver had ten bad seconds, a part of one at both ends of it, and good ones since.
+    assert told(heard, 2) == [Report(0)] * 2
+    assert heard.total <= 3 + 4 + 2
+    before = heard.total
     link.seconds(4)
+    assert link.a.reports.total == before + 4
     assert told(link.b.reports, 4) == [Report(0)] * 4
 
 
@@ -222,12 +258,24 @@ def both(a: Framer, b: Framer, frames: int) -> None:
         a.receive(here)
 
 
+def reports_of(card: Card, port: int) -> Reports:
+    reports = card.status(port).reports
+    assert reports is not None
+    return reports
+
+
+def total(card: Card, port: int) -> int:
+    return reports_of(card, port).total
+
+
+def told_of(card: Card, port: int, count: int) -> list[Report]:
+    return told(reports_of(card, port), count)
+
+
 def newest(card: Card, port: int, count: int) -> Report:
     """All that these seconds told."""
     found = Report(0)
-    reports = card.status(port).reports
-    assert reports is not None
-    for one in told(reports, count):
+    for one in told_of(card, port, count):
         found |= one
     return found
 
@@ -248,6 +296,38 @@ def test_a_port_tells_its_slips_loops_and_violations() -> None:
         card.loop(2, Loop.PAYLOAD)
         card.advance(3 * SECOND_NS)
         assert newest(card, 1, 1) == Report.LB
+
+
+def test_a_framing_that_was_changed_and_a_stop_tell_nothing_of_the_time_between() -> None:
+    with joined(LineType.T1) as card:
+        card.advance(6 * SECOND_NS)
+        for port in (1, 2):
+            card.frame(port, Framing.D4, Coding.B8ZS, crc4=False)
+        card.fault(1, Fault.VIOLATIONS, 50)
+        card.advance(6 * SECOND_NS)
+        for port in (1, 2):
+            card.frame(port, Framing.ESF, Coding.B8ZS, crc4=False)
+        before = total(card, 2)
+        card.advance(8 * SECOND_NS)
+        assert newest(card, 2, 8) == Report.SE
+        assert newest(card, 2, 2) == Report(0)
+        assert total(card, 2) <= before + 4 + 8
+        card.run_port(1, False)
+        card.advance(20 * SECOND_NS)
+        card.run_port(1, True)
+        before = total(card, 2)
+        card.advance(3 * SECOND_NS)
+        assert before < total(card, 2) <= before + 4 + 2
+        assert all(one & Report.SE for one in told_of(card, 2, 5)[-3:])
+
+
+def test_a_late_card_is_no_slip() -> None:
+    with joined(LineType.T1) as card:
+        card.advance(6 * SECOND_NS)
+        lib.card_slip(card._card, 100)
+        card.advance(3 * SECOND_NS)
+        assert card.status(1).slips == 100
+        assert newest(card, 2, 3) == Report(0)
 
 
 def test_an_e1_has_none() -> None:

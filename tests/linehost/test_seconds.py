@@ -127,6 +127,22 @@ def test_the_far_ends_reports_are_told_a_second_each(bench: Bench) -> None:
     assert all("far_reports" not in one.counts for one in bench.of("s2"))
 
 
+@pytest.mark.parametrize("loop", ["card", "elsewhere"])
+def test_on_a_loop_nothing_is_told_of_a_far_end(bench: Bench, loop: str) -> None:
+    """What comes back are our own reports."""
+    heard = bench.driver.reports = []
+    for second in range(20):
+        heard.append(Report.G1)
+        if second == 10:
+            bench.driver.alarms["1"] = Alarms.LOOPBACK if loop == "card" else Alarms.NONE
+            bench.lines[0].echo = loop == "elsewhere"
+        bench.run(1)
+    bench.seconds.flush()
+    bench.box.flush()
+    seconds = [one for one in bench.of("s1") for _ in range(one.seconds)]
+    assert ["far_crc" in one.counts for one in seconds] == [False] * 3 + [True] * 6 + [False] * 10
+
+
 def test_clean_seconds_are_told_ten_at_a_time(bench: Bench) -> None:
     bench.run(32)
     assert bench.runs() == [(1, 1, 0), (2, 10, 0), (12, 10, 0), (22, 10, 0)]

@@ -78,10 +78,10 @@ static void spoil(struct card *card) {
         card_follow(card, port, below(2));
         break;
     case 2:
-        card_loop(card, port, (enum loop)below(5));
+        card_loop(card, port, (enum loop)below(5), below(2) ? LOOP_STAYS : below(1000));
         break;
     case 3:
-        card_slot_loops(card, port, (uint32_t)below(1u << 31));
+        card_slot_loops(card, port, (uint32_t)below(1u << 31), below(2) ? LOOP_STAYS : below(1000));
         break;
     case 4:
         card_far_end(card, port, (enum far_end_kind)below(4));

@@ -82,9 +82,11 @@ def test_clock_level_and_loop_of_a_line(service: Foreground) -> None:
     assert (seen["oscillator_ppm"], seen["from_line"]) == (-4.6, False)
     assert (seen["leaving"]["loss_db"], seen["arriving"]["loss_db"]) == (3.5, 0)
     assert (seen["loop"], seen["looped_timeslots"]) == ("line", [1, 3, 4, 5])
-    assert 0 < seen["loops_left_ms"] <= 600_000
+    assert 0 < seen["loop_left_ms"] <= 600_000
+    assert 0 < seen["looped_timeslots_left_ms"] <= 600_000
     told(service, "sim", "loop", "4", "line", "--keep")
-    assert line(service, "4")["loops_left_ms"] is None
+    seen = line(service, "4")
+    assert (seen["loop_left_ms"], seen["looped_timeslots_left_ms"] is None) == (None, False)
     assert seen["arriving"]["delay_bits"] == 2 * 1544
     until(lambda: line(service, "3")["level_db"] in (-3.5, -11.0))
     told(service, "sim", "loop", "4", "none", "--timeslots", "none")
@@ -110,6 +112,8 @@ def test_clock_level_and_loop_of_a_line(service: Foreground) -> None:
         (("clock", "1"), 2, "say how far the oscillator is off"),
         (("level", "1"), 2, "say what the signal loses"),
         (("loop", "3"), 2, "say which loop"),
+        (("loop", "3", "line", "--for", "3s", "--keep"), 2, "--keep or --for TIME"),
+        (("loop", "3", "line", "--for", "1441m"), 2, "longer than a day"),
         (("loop", "3", "--timeslots", "0"), 2, "possible are 1-31"),
         (("loop", "3", "--timeslots", "25"), 1, "possible are 1-24"),
         (("far-end", "1", "csu"), 1, "an E1 has no loop codes"),

@@ -198,3 +198,33 @@ def test_closing_wakes_who_waits_for_an_answer_though_the_number_is_anothers_at_
             for sock in silent:
                 sock.close()
             assert ended == [Unreachable]
+
+
+def test_a_call_that_a_stream_refuses_leaves_who_waits_in_the_stream_to_be_woken(run_dir: Path) -> None:
+    with serving(run_dir / "s") as service:
+        connection = Connection(service.path, PATIENCE_S)
+        stream = connection.stream("org.dahdipy.Test.Forever", None, Counted)
+        assert next(stream).n == 0
+        begins, ended = threading.Event(), []
+
+        def wait() -> None:
+            begins.set()
+            try:
+                next(stream)
+            except Unreachable as error:
+                ended.append(error.message)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        begins.wait(PATIENCE_S)
+        for _ in range(100):  # the thread waits during one of them at the latest
+            with pytest.raises(ValueError, match="calls need another"):
+                connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+        connection.close()
+        silent = socket.socketpair()
+        thread.join(PATIENCE_S)
+        for sock in silent:
+            sock.close()
+        assert not thread.is_alive()
+        assert len(ended) == 1
+        assert "Bad file" not in ended[0]

@@ -20,6 +20,7 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.loop import Loop
 from dahdi_py.wire.messages import cable
 from dahdi_py.wire.messages.sim import INTERFACE, LoopRequest, ShowRequest, SimLine, SimLines
+from dahdi_py.wire.refusals import InvalidParameter
 from dahdi_py.wire.server import Request
 
 _ANSWER_S = 5.0
@@ -102,6 +103,8 @@ class SimApi:
         def told(_: Empty | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
             if error is None:
                 request.reply(_DONE)
+            elif isinstance(error, InvalidParameter) and getattr(asked, "duration_ms", None) and method == _LOOP:
+                request.fail(_cannot_end_loops(card, error))
             else:
                 request.fail(error if not isinstance(error, Unreachable) else gone(card, error))
 
@@ -206,6 +209,14 @@ class _Showing:
                 return
             lines = [one for one in lines if one.line.port == self._wanted[1]]
         self._request.reply(SimLines(lines=lines, absent=self._absent))
+
+
+def _cannot_end_loops(card: str, why: DahdiPyError) -> DahdiPyError:
+    """The error for a card of a version before loops that end."""
+    if "duration_ms" not in why.message:
+        return why
+    text = f"card {card} is of an older version, which cannot end a loop by itself: keep it (--keep) and end it (none)"
+    return Unsupported(text, operation="loop", span="", driver="sim")
 
 
 def gone(card: str, why: DahdiPyError | str) -> DeviceGone:

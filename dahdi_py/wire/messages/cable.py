@@ -74,7 +74,7 @@ class Line(Record):
         from_line: It takes the line's clock while that is fit for it.
         loop: none, local, line, payload.
         looped_timeslots: Those that go back as they arrive.
-        loops_left_ms: How long they and `loop` last, null for good.
+        loop_left_ms: How long `loop` lasts still, null for good; likewise `looped_timeslots_left_ms`.
         slips: Frames left out, given twice, and lost because the card was late.
         left_out: Of those, because the line is faster than the port's clock.
         repeated: Of those, because it is slower.
@@ -101,7 +101,8 @@ class Line(Record):
     arriving: Faults | None
     leaving: Faults | None
     far_end: FarEndState | None = None
-    loops_left_ms: int | None = None
+    loop_left_ms: int | None = None
+    looped_timeslots_left_ms: int | None = None
 
 
 class LineList(Record):
@@ -188,7 +189,7 @@ class LoopRequest(Request):
     Attributes:
         loop: none, local (what it sends is what it receives), line (bits untouched), payload (framed anew).
         timeslots: Those that go back as they arrive, and no others.
-        duration_ms: After so long every loop of the port ends, null for never.
+        duration_ms: What is looped by this is not looped any more after so long, null for good.
     """
 
     port: str
