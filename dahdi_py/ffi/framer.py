@@ -119,6 +119,10 @@ class Framer:
         count = lib.framer_boms(self._framer, self._code)
         return count, self._code[0]
 
+    def number_reports(self, number: int) -> None:
+        """ESF: the second that is reported next has that number; ends with other numbers are told from a loop."""
+        lib.framer_number_reports(self._framer, number)
+
     @property
     def reports(self) -> Reports:
         """ESF: the seconds that the far end has reported."""

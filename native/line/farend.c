@@ -28,6 +28,7 @@ void far_end_init(struct far_end *far, enum far_end_kind kind, const struct fram
     inband_rx_init(&far->inband);
     port_init(&far->port, config->type, seed);
     framer_configure(&far->port.framer, config);
+    framer_number_reports(&far->port.framer, (unsigned)seed + 1);
     far->port.end.follows = true;
     far->port.listens = true;
     far->port.running = true;

@@ -93,8 +93,10 @@ static void report(struct framer *framer, size_t n) {
     uint8_t message[REPORT_OCTETS];
     tx->faulty |= has_fault(framer);
     tx->looped |= framer->payload_looped;
-    if (report_elapse(tx, &counts, n, message))
+    if (report_elapse(tx, &counts, n, message)) {
+        memcpy(framer->rx.t1.fdl.report.own, message, sizeof message);
         fdl_send_frame(&framer->tx.t1.fdl, message, sizeof message);
+    }
 }
 
 void framer_send(struct framer *framer, slot_octets slots, uint32_t changed, line_signal line, size_t n) {
@@ -305,6 +307,10 @@ uint16_t framer_bom(const struct framer *framer) {
 uint64_t framer_boms(const struct framer *framer, uint16_t *code) {
     *code = framer->rx.t1.fdl.last;
     return framer->rx.t1.fdl.received;
+}
+
+void framer_number_reports(struct framer *framer, unsigned number) {
+    framer->tx.report.number = number;
 }
 
 const struct report_rx *framer_reports(const struct framer *framer) {

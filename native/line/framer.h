@@ -89,6 +89,8 @@ uint16_t framer_bom(const struct framer *framer);
 uint64_t framer_boms(const struct framer *framer, uint16_t *code);
 /* n frames go by in which it neither sends nor receives. */
 void framer_stand_still(struct framer *framer, size_t n);
+/* ESF: the number of the second that is reported next; ends with other numbers are told from a loop. */
+void framer_number_reports(struct framer *framer, unsigned number);
 /* ESF: the seconds that the far end reports. */
 const struct report_rx *framer_reports(const struct framer *framer);
 /* E1: the spare bits Sa4-Sa8 sent and received, Sa4 highest of five. */

@@ -9,6 +9,7 @@ static const struct framing_config t1_config = {LINE_T1, FRAMING_ESF, CODING_B8Z
 void port_init(struct port *port, enum line_type type, uint64_t seed) {
     memset(port, 0, sizeof *port);
     framer_init(&port->framer, type == LINE_E1 ? &e1_config : &t1_config);
+    framer_number_reports(&port->framer, (unsigned)seed);
     cable_end_init(&port->end, type, seed);
     elastic_init(&port->store);
     elastic_init(&port->back_store);

@@ -45,6 +45,7 @@ struct report_tx {
 
 /* What was told, each second once. */
 struct report_rx {
+    uint8_t own[REPORT_OCTETS]; /* the message that this end sent last */
     uint64_t total;
     uint16_t newest[REPORTS_KEPT]; /* the newest first */
     int64_t frames;                /* since the last second that was told */
@@ -54,7 +55,8 @@ struct report_rx {
 void report_begin(struct report_tx *tx, const struct report_counts *counts);
 /* n frames more have gone by; true when they ended a second, whose message is in `message`. */
 bool report_elapse(struct report_tx *tx, const struct report_counts *counts, size_t n, uint8_t *message);
-/* A frame without its FCS came on the data link; false when it is none of these messages. */
+/* A frame without its FCS came on the data link; false when it is none of these messages. What this end has just sent
+ * itself comes off a loop, and tells of nobody else. */
 bool report_take(struct report_rx *rx, const uint8_t *message, size_t length);
 
 #endif

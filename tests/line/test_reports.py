@@ -34,6 +34,7 @@ class Link:
 
     def __init__(self) -> None:
         self.a, self.b = t1(), t1()
+        self.b.number_reports(1)
         self.bits: list[int] = []
         self.cut = False
 
@@ -328,6 +329,25 @@ def test_a_late_card_is_no_slip() -> None:
         card.advance(3 * SECOND_NS)
         assert card.status(1).slips == 100
         assert newest(card, 2, 3) == Report(0)
+
+
+@pytest.mark.parametrize("loop", [Loop.LINE, Loop.LOCAL])
+def test_what_an_end_reports_itself_is_no_far_ends_on_a_loop(loop: Loop) -> None:
+    with joined(LineType.T1) as card:
+        card.advance(6 * SECOND_NS)
+        card.loop(2 if loop is Loop.LINE else 1, loop)
+        card.advance(6 * SECOND_NS)
+        card.fault(1, Fault.CRC, 5)
+        card.fault(1, Fault.VIOLATIONS, 5)
+        card.advance(10 * SECOND_NS)
+        assert card.status(1).line.violations == (5 if loop is Loop.LINE else 0)
+        assert newest(card, 1, 8) == Report(0)
+        card.loop(1, Loop.NONE)
+        card.loop(2, Loop.NONE)
+        card.advance(6 * SECOND_NS)
+        card.fault(2, Fault.CRC, 5)
+        card.advance(3 * SECOND_NS)
+        assert newest(card, 1, 3) == Report.G2
 
 
 def test_an_e1_has_none() -> None:
