@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,10 +115,18 @@ def paced(spans: int, rate: int, seconds: int) -> Run:
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory of each process after so many calls, KiB, and how much it had grown by the end, per cent."""
+    """Resident memory of each process after so many calls, KiB, and how much it had grown by the end, per cent.
+
+    Attributes:
+        run: The calls in between.
+        unlike: Records of calls that did not end as the far end ended them: cause, cleared by, why, how many, the first
+            and the last start (UTC, s).
+    """
 
     early: dict[str, int]
     late: dict[str, int]
+    run: Run
+    unlike: list[tuple[int, str, str, int, float, float]]
 
     def grown(self, process: str) -> float:
         """Growth of a process, per cent."""
@@ -135,6 +144,14 @@ def memory(early: int, late: int, *, spans: int = 16, rate: int = 400) -> Memory
         far = FarEnd(up, spans, late - early, 30, rate)
         before = far.rss()
         run = far.finish()
-        if run.failed:
-            raise RuntimeError(f"{run.failed} of {run.calls} calls failed")
-        return Memory(before, {name: rss_kib(pid) for name, pid in far.pids.items() if os.path.exists(f"/proc/{pid}")})
+        after = {name: rss_kib(pid) for name, pid in far.pids.items() if os.path.exists(f"/proc/{pid}")}
+        return Memory(before, after, run, _unlike(up.directory / "state" / "ledger.db"))
+
+
+def _unlike(ledger: Path) -> list[tuple[int, str, str, int, float, float]]:
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
+        found = db.execute(
+            "SELECT cause, cleared_by, reason, count(*), min(started_ns) / 1e9, max(started_ns) / 1e9 FROM call "
+            "WHERE state = 'closed' AND cleared_by != 'peer' GROUP BY 1, 2, 3"
+        )
+        return list(found)
