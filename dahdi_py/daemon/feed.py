@@ -27,8 +27,9 @@ from dahdi_py.wire.messages.events import Event, MonitorReply, MonitorRequest
 from dahdi_py.wire.server import Request
 
 RECENT = 4_096
-"""Events kept in memory for subscribers that resume."""
+"""Events kept in memory for subscribers that resume, where no disk has them."""
 _PAGE = 500
+"""Events read from disk at once, and kept in memory when the disk has them too."""
 _PATIENCE_S = 0.02
 _REFUSED = "the disk refused these events"
 
@@ -97,7 +98,7 @@ class Feed:
         self._journal = journal
         self._archive = archive
         self._changes = changes
-        self._recent: deque[Event] = deque(maxlen=RECENT)
+        self._recent: deque[Event] = deque()
         self._published: Place = (epoch, 0)
         self._subscribers: dict[int, Subscriber] = {}
         self.noticed: Callable[[Event], None] = lambda event: None
@@ -156,7 +157,7 @@ class Feed:
         events = [item.event for item in batch if item.event is not None]
         if not events:
             return
-        self._recent.extend(events)
+        self._keep(events)
         self._published = (events[-1].epoch, events[-1].n)
         with turn:
             for subscriber in list(self._subscribers.values()):
@@ -164,6 +165,12 @@ class Feed:
                     self._begin(subscriber)
                 if subscriber.live:
                     subscriber.send(events, self._published)
+
+    def _keep(self, events: list[Event]) -> None:
+        self._recent.extend(events)
+        most = RECENT if self._archive is None or self._journal.problem else _PAGE
+        while len(self._recent) > most:
+            self._recent.popleft()
 
     def follow(self, request: Request, wants: MonitorRequest) -> None:
         """The caller gets what it asked for from now on, or from its cursor."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dahdi_py.core.access import VIEW
 from dahdi_py.core.config import Config
+from dahdi_py.daemon import heap
 from dahdi_py.daemon.api import access
 from dahdi_py.daemon.api.administer import AdministerApi
 from dahdi_py.daemon.api.alarms import AlarmsApi
@@ -46,7 +47,7 @@ _FIRST_ROUND_S = 5.0
 """Hosts that answer are attached before clients are served, unless they take longer."""
 _END_S = 12.0
 _KILL_S = 3.0
-_LOGS_S = 10.0
+_TIDY_S = 10.0
 
 
 class Service:
@@ -97,7 +98,7 @@ class Service:
         self._control = self._server(self._control_path, False)
         self._serve_on(self._control)
         self.control.begin()
-        self._bound_logs()
+        self._tidy()
         self._notify.tell(READY=1, STATUS=f"{len(self.hosts)} line hosts")
         LOG.info("ready on %s, epoch %d", self._control_path, self.control.epoch)
         whole_service = await self._stopping
@@ -285,10 +286,11 @@ class Service:
             self._notify.tell(WATCHDOG=1)
             self._loop.call_later(self._notify.watchdog_s / 2, self._begin_watchdog)
 
-    def _bound_logs(self) -> None:
+    def _tidy(self) -> None:
         for process in (*self.hosts.values(), *self.cards):
             process.bound_log()
-        self._loop.call_later(_LOGS_S, self._bound_logs)
+        heap.give_back()
+        self._loop.call_later(_TIDY_S, self._tidy)
 
 
 def _card_socket(run_at: Path, conf: Config, name: str) -> Path:

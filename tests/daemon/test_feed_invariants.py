@@ -31,7 +31,7 @@ from dahdi_py.daemon.journal import Batch, Journal
 from dahdi_py.wire.messages.common import CursorRequest
 from dahdi_py.wire.messages.events import Event, MonitorReply, MonitorRequest
 
-KEPT, RECENT, BACKLOG = 24, 6, 16
+KEPT, RECENT, PAGE, BACKLOG = 24, 9, 5, 16
 """So few events are kept on disk and in memory that subscribers meet every edge."""
 LONG_S = 31.0
 """Longer than any retry of the journal's."""
@@ -96,7 +96,7 @@ class Events(RuleBasedStateMachine):
         super().__init__()
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(feed, "RECENT", RECENT)
-        self._patch.setattr(feed, "_PAGE", 5)
+        self._patch.setattr(feed, "_PAGE", PAGE)
         self._patch.setattr(journal, "BACKLOG", BACKLOG)
         self._directory = tempfile.TemporaryDirectory(prefix="dpy-")
         self.directory = Path(self._directory.name)
