@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -203,7 +202,8 @@ def test_a_declined_call_is_refused_when_nobody_else_serves(daemon: DaemonProces
 
 
 def test_nobody_serves_and_nobody_serves_that_number(daemon: DaemonProcess, host: ScriptedHost) -> None:
-    time.sleep(2.1)  # the grace for cores that come back after a restart is over
+    host.offer("in-0", "east", "2001")  # it waits while cores may come back after a restart
+    assert host.asked("Hangup").cause == 41
     host.offer("in-1", "east", "2001")
     assert host.asked("Hangup").cause == 41
     with daemon.client() as serving:
