@@ -30,6 +30,7 @@ class Service(Section, frozen=True):
         journal: Write records and events to disk (off only for measuring).
         audit: With the journal, keep who asked for what and what came of it.
         linger_s: Without a daemon for so long a host drains and ends, s.
+        keep_calls_days: Records of calls that began earlier are removed, days; 0 keeps all.
     """
 
     name: Name = "dahdi-py"
@@ -38,6 +39,7 @@ class Service(Section, frozen=True):
     journal: bool = True
     audit: bool = True
     linger_s: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 900.0
+    keep_calls_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 0
 
 
 class Access(Section, frozen=True):

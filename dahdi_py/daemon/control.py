@@ -33,6 +33,8 @@ from dahdi_py.errors import HostUnavailable, NotOwner, StaleToken, WrongCallStat
 
 LOG = logging.getLogger(__name__)
 
+_DAY_NS = 86_400 * 10**9
+
 
 class Control:
     """What every handler needs: the inventory, the hosts, the events, whose is what, who serves.
@@ -63,7 +65,7 @@ class Control:
         directory = state if conf.service.journal else None
         self.journal = Journal(
             loop, directory, self._publish, self._durable, self._trouble,
-            lambda batch: self.feed.complete(batch),
+            lambda batch: self.feed.complete(batch), keep_calls_ns=conf.service.keep_calls_days * _DAY_NS,
         )  # fmt: skip
         opened = self.journal.open(self.started_ns)
         self.epoch = opened.epoch

@@ -29,6 +29,7 @@ GROUP_S = 0.005
 """Commits are no closer than this: what happens in quick succession shares one."""
 BACKLOG = 100_000
 """Entries kept in memory while the disk refuses them; beyond it the oldest events (never records) are dropped."""
+_FORGOTTEN_AT_ONCE = 1_000
 _RETRY_S = (0.5, 30.0)
 _RAISED_LATELY_NS = 86_400 * 10**9
 """The longest window in which alarms are counted."""
@@ -79,6 +80,8 @@ class Journal:
         durable: Gets it once it is on disk.
         trouble: Told why the disk refuses, and with nothing that it does no more.
         complete: Gets each batch when it is closed, and may change it.
+        kept: Events on disk.
+        keep_calls_ns: Records of calls that began longer ago are removed as new ones come; 0 keeps all.
 
     Synchronization: all methods and callbacks on the loop's thread; a thread of its own writes.
     """
@@ -92,6 +95,7 @@ class Journal:
         trouble: Callable[[str], None],
         complete: Callable[[Batch], None] = lambda batch: None,
         kept: int = eventstore.KEPT,
+        keep_calls_ns: int = 0,
     ) -> None:
         self.directory = directory
         self.problem = ""
@@ -101,7 +105,7 @@ class Journal:
         self._durable = durable
         self._trouble = trouble
         self._complete = complete
-        self._stores = None if directory is None else _Stores(directory, kept)
+        self._stores = None if directory is None else _Stores(directory, kept, keep_calls_ns)
         self._new: Batch = []
         self._unwritten: Batch = []
         self._counted: dict[str, performance_store.Counted] = {}
@@ -271,10 +275,11 @@ class _Stores:
     Synchronization: one thread at a time: `open` before the journal's thread begins, then that thread.
     """
 
-    def __init__(self, directory: Path, kept: int) -> None:
+    def __init__(self, directory: Path, kept: int, keep_calls_ns: int) -> None:
         self.epoch = 0
         self._directory = directory
         self._kept = kept
+        self._keep_calls_ns = keep_calls_ns
         self._files: tuple[sqlite3.Connection, sqlite3.Connection, eventstore.EventWriter] | None = None
 
     def open(self, epoch: int, now_ns: int) -> Opened:
@@ -318,6 +323,11 @@ class _Stores:
             with store.transaction(records):
                 for entry in entries:
                     entry.write(records)
+                if self._keep_calls_ns:
+                    # More than can be new, so that what is too old becomes less; few enough to hold nobody up.
+                    ledger.forget(
+                        records, time.time_ns() - self._keep_calls_ns, min(2 * len(entries), _FORGOTTEN_AT_ONCE)
+                    )
                 store.set_cursors(records, cursors)
 
     def make_room(self) -> None:

@@ -201,6 +201,15 @@ def open_ledger(directory: Path) -> sqlite3.Connection:
     return store.connect(directory / "ledger.db", "FULL", _MIGRATIONS)
 
 
+def forget(db: sqlite3.Connection, before_ns: int, most: int) -> None:
+    """At most so many of the oldest records, of calls that began before then and have ended, are gone."""
+    db.execute(
+        "DELETE FROM call WHERE rowid IN (SELECT rowid FROM call WHERE started_ns < ? AND state = 'closed'"
+        " ORDER BY started_ns LIMIT ?)",
+        (before_ns, most),
+    )
+
+
 def open_calls(db: sqlite3.Connection) -> dict[str, tuple[str, int]]:
     """By call id, host and host start of every row that is open."""
     rows = db.execute("SELECT call, host, start FROM call WHERE state = 'open'")

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import resource
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +143,41 @@ def test_a_damaged_file_is_kept_aside(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"this is no database" * 400)
     ledger.open_ledger(tmp_path).close()
     assert any(".damaged-" in path.name for path in tmp_path.iterdir())
+
+
+async def _kept_a_day(directory: Path) -> list[str]:
+    day_ns, now_ns = 86_400 * 10**9, time.time_ns()
+    done = asyncio.Event()
+    journal = Journal(
+        asyncio.get_running_loop(), directory, lambda batch: None, lambda batch: done.set(), lambda problem: None,
+        keep_calls_ns=day_ns,
+    )  # fmt: skip
+    journal.open(now_ns)
+    entries = [opened(call, now_ns - age) for call, age in (("old", 2 * day_ns), ("older", 3 * day_ns), ("new", 0))]
+    entries.append(opened("old and up", now_ns - 9 * day_ns))
+    closed = [ledger.Closed(call, "a", 1, ended()) for call in ("old", "older", "new")]
+    written_one_by_one: list[ledger.Entry] = [*entries, *closed, ledger.Stepped("new", now_ns)]
+    for entry in written_one_by_one:
+        journal.put(Item(None, entry))
+        await asyncio.wait_for(done.wait(), 60)
+        done.clear()
+    journal.close()
+    with contextlib.closing(store.read_only(directory / "ledger.db")) as db:
+        return [one.call for one in ledger.history(db, 10)]
+
+
+def test_what_is_kept_for_a_time_goes_as_new_calls_come_unless_it_is_up(tmp_path: Path) -> None:
+    assert asyncio.run(_kept_a_day(tmp_path)) == ["new", "old and up"]
+
+
+def test_of_what_is_too_old_the_oldest_goes_first_and_no_more_than_asked(tmp_path: Path) -> None:
+    rows = [opened(call, at) for call, at in (("b", 20), ("a", 10), ("c", 30), ("d", 40))]
+    db = written(tmp_path, *rows, *(ledger.Closed(call, "a", 1, ended()) for call in "abcd"))
+    ledger.forget(db, 40, 2)
+    assert [one.call for one in ledger.history(db, 10)] == ["d", "c"]
+    ledger.forget(db, 40, 9)
+    assert [one.call for one in ledger.history(db, 10)] == ["d"]
+    db.close()
 
 
 class Heard:
