@@ -13,6 +13,7 @@ import msgspec
 
 from dahdi_py.daemon import ledger, told
 from dahdi_py.daemon.administration import request_of
+from dahdi_py.daemon.ends import Ends
 from dahdi_py.daemon.link import Link
 from dahdi_py.wire.messages.common import CursorRequest
 from dahdi_py.wire.messages.host import AdministerReply, AttachReply, HostEvent
@@ -74,7 +75,7 @@ class Following:
         self._ledger_cursors = opened.ledger_cursors
         self._open_calls = opened.open_calls
         self._untold = opened.untold
-        self._declared: set[str] = set()
+        self._ends = Ends(opened.ended)
         self._unbridged: set[frozenset[str]] = set()
 
     def attached(self, link: Link, state: AttachReply) -> CursorRequest | None:
@@ -151,7 +152,7 @@ class Following:
             record = self._untold.get(call)
             if host == name and record is not None:
                 del self._open_calls[call]
-                self._declared.add(call)
+                self._ends.lost(call)
                 self._control.feed.put(
                     "call.ended", host=name, span=record.span, timeslot=record.timeslot, call=call,
                     data=told.ended_of(record, "host", reason), entry=ledger.Lost(call, reason, "host"),
@@ -174,11 +175,6 @@ class Following:
             LOG.error("line host %s: event %d %s: %s", name, event.n, event.kind, error)
             return
         source = (name, start, event.n)
-        if event.kind == "call.ended" and event.call in self._declared:
-            # A host that died and came back accounts for calls whose end we have told already.
-            self._declared.discard(event.call)
-            self._control.feed.note(None, source)
-            return
         if event.kind == "bridge.ended" and (pair := frozenset((what.data["a"], what.data["b"]))) in self._unbridged:
             # The other host of it died, which told enough.
             self._unbridged.discard(pair)
@@ -189,7 +185,10 @@ class Following:
             self._open_calls[event.call] = (name, start)
         elif isinstance(entry, ledger.Closed):
             self._open_calls.pop(event.call, None)
-        if (start, event.n) <= self._event_cursors.get(name, (0, 0)):
+        again = (start, event.n) <= self._event_cursors.get(name, (0, 0))
+        # A host that died accounts, in each of its starts, for calls whose end we have told already.
+        told_before = not again and event.kind == "call.ended" and event.call in self._ends
+        if again or told_before:
             self._control.feed.note(entry, source)
             self._control.alarms.look_at_once()
         else:
@@ -197,7 +196,9 @@ class Following:
                 what.kind, data=what.data, host=name, span=event.span, timeslot=event.timeslot, call=event.call,
                 token=event.token, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, entry=entry, source=source,
             )  # fmt: skip
-        if isinstance(entry, ledger.Closed):
+        if event.kind == "call.ended":
+            self._ends.ended(event.call)
+        if isinstance(entry, ledger.Closed) and not told_before:
             self._control.past_alarms.call_ended(event.call, entry.ended)
         if not known:
             self._act_on(host, event)
@@ -274,7 +275,7 @@ class Following:
             if call.emergency and not call.answered_ns:
                 self._control.past_alarms.emergency_failed(call.called.number, call.call, reason)
             self._open_calls.pop(call.call, None)
-            self._declared.add(call.call)
+            self._ends.lost(call.call)
             self._control.feed.put(
                 "call.ended", host=call.host, span=call.span, timeslot=call.timeslot, call=call.call, token=call.token,
                 data=told.ended_unseen(call, now, "host", reason), entry=ledger.Lost(call.call, reason, "host"),

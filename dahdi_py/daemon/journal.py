@@ -60,6 +60,7 @@ class Opened(NamedTuple):
 
     Attributes:
         untold: By call id, the open rows whose calls' end no event tells of.
+        ended: Calls whose end was told lately.
     """
 
     epoch: int
@@ -70,6 +71,7 @@ class Opened(NamedTuple):
     performance: Mapping[str, performance_store.KeptHistory] = MappingProxyType({})
     alarms: alarm_log.Known = alarm_log.Known()
     untold: Mapping[str, CallRecord] = MappingProxyType({})
+    ended: frozenset[str] = frozenset()
 
 
 class Journal:
@@ -295,11 +297,11 @@ class _Stores:
         self._files = (records, events, eventstore.EventWriter(events, self._kept))
         alarms = alarm_log.load(records, now_ns - _RAISED_LATELY_NS)
         open_calls = ledger.open_calls(records)
-        told = eventstore.calls_ended(events) if open_calls else frozenset()
-        untold = {call: record for call, record in ledger.open_records(records).items() if call not in told}
+        ended = eventstore.calls_ended(events)
+        untold = {call: record for call, record in ledger.open_records(records).items() if call not in ended}
         performance = performance_store.load(events)
         cursors = (store.cursors(events), store.cursors(records))
-        return Opened(epoch, *cursors, open_calls, load_kept(records), performance, alarms, untold)
+        return Opened(epoch, *cursors, open_calls, load_kept(records), performance, alarms, untold, ended)
 
     def write(self, batch: Batch) -> None:
         if self._files is None:

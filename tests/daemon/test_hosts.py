@@ -13,7 +13,7 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import alarms, groups, hosts, spans
 from dahdi_py.wire.messages import host as wire
 from dahdi_py.wire.messages.calls import CallRecord
-from dahdi_py.wire.messages.common import Bearer, Lease, Owner, Party
+from dahdi_py.wire.messages.common import Bearer, Cursor, Lease, Owner, Party
 from tests.daemon.conftest import StartDaemon, StartHost
 from tests.daemon.process import Client, DaemonProcess, Listener, eventually
 from tests.daemon.scripted_host import ScriptedHost
@@ -42,6 +42,11 @@ def call_state(call: str, **changed: object) -> wire.CallState:
 def attempt(host: ScriptedHost, call: str) -> None:
     said = wire.Attempted(attempt=1, called=Party(number="2001"), calling=Party(), bearer=Bearer())
     host.say("call.attempt", said, span="east", timeslot=1, call=call, token="a/1/1")
+
+
+def taken_in(host: ScriptedHost) -> None:
+    """All that the host told is on disk."""
+    eventually(lambda: host.committed == host.n)
 
 
 def test_alarms_come_and_go_in_words(daemon: DaemonProcess, host: ScriptedHost) -> None:
@@ -155,7 +160,7 @@ def test_rows_are_closed_whatever_died_while_nobody_looked(
     daemon = start_daemon()
     for call in ("gone", "up", "ended"):
         attempt(host, call)
-    eventually(lambda: host.committed == host.n)
+    taken_in(host)
     daemon.kill()
     host.calls = [call_state("up")]
     host.end("ended", "east", direction="outgoing", cause=21)
@@ -217,6 +222,39 @@ def test_who_follows_hears_the_end_of_what_died_with_the_daemon_that_could_have_
     last.wait("daemon.ready", epoch=epoch)
     assert last.kinds().count("call.ended") == 1
     last.close()
+
+
+def test_a_call_ends_once_however_often_its_host_and_the_daemon_die(
+    daemon: DaemonProcess, host: ScriptedHost, start_host: StartHost
+) -> None:
+    """Each start of a host accounts for what its journal still holds, until RESTART has cleared the channel."""
+    first = Listener(daemon.socket)
+    for call in ("lost", "ended"):
+        attempt(host, call)
+    host.end("ended", "east", direction="outgoing")
+    end = first.wait("call.ended", call="ended")
+    first.close()
+    for start in (2, 3, 4):
+        host.close()
+        if start == 4:
+            daemon.kill()
+            daemon.start()
+        host = start_host(start=start)
+        for call in ("lost", "ended", f"unheard of {start}"):
+            host.end(call, "east", direction="outgoing", cause=41)
+        host.say("dchannel.up", span="east")
+        taken_in(host)
+    later = Listener(daemon.socket, after=Cursor(epoch=end.epoch, n=end.n))
+    assert later.wait("call.ended", call="lost").data["reason"] == "line host died"
+    later.wait("call.ended", call="unheard of 4")
+    ended = [event.call for event in later.events if event.kind == "call.ended"]
+    assert ended == ["lost", "unheard of 2", "unheard of 3", "unheard of 4"]
+    later.close()
+    with daemon.client() as client:
+        rows = {row.call: row for row in client.history()}
+        assert (rows["lost"].reason, rows["lost"].cause) == ("line host died", None)
+        assert rows["ended"].cause is not None
+        assert rows["ended"].cause.value == 16
 
 
 def test_the_outbox_is_taken_in_once_and_in_order(host: ScriptedHost, start_daemon: StartDaemon) -> None:
