@@ -101,9 +101,26 @@ def calls_ended(db: sqlite3.Connection, newest: int = 10_000) -> frozenset[str]:
 def after(db: sqlite3.Connection, epoch: int, n: int, limit: int) -> Page:
     """At most `limit` events later than the cursor; epoch 0 means everything that is kept."""
     forgotten = db.execute("SELECT epoch, n FROM forgotten").fetchone()
-    known = db.execute("SELECT 1 FROM epoch WHERE epoch = ?", (epoch,)).fetchone()
+    known = epoch == 0 or _known(db, epoch, n)
     rows = db.execute(
         "SELECT body FROM event WHERE (epoch, n) > (?, ?) ORDER BY epoch, n LIMIT ?", (epoch, n, limit)
     ).fetchall()
-    lost = (epoch, n) < tuple(forgotten) or (epoch > 0 and known is None)
+    lost = (epoch, n) < tuple(forgotten) or not known
     return Page([_DECODER.decode(body) for (body,) in rows], lost)
+
+
+def _known(db: sqlite3.Connection, epoch: int, n: int) -> bool:
+    """Whether the cursor was given out, and what it stands for is here as far as it ever will be.
+
+    Of an epoch that is over, events that were published while the disk refused them, or that a power failure took from
+    it, may never have got here; neither may what followed them.
+    """
+    found = db.execute("SELECT epoch < (SELECT max(epoch) FROM epoch) FROM epoch WHERE epoch = ?", (epoch,)).fetchone()
+    if found is None:
+        return False
+    (over,) = found
+    if not over:
+        return True
+    (last,) = db.execute("SELECT max(n) FROM event WHERE epoch = ?", (epoch,)).fetchone()
+    (forgotten,) = db.execute("SELECT max(n) FROM forgotten WHERE epoch = ?", (epoch,)).fetchone()
+    return n <= max(last or 0, forgotten or 0)

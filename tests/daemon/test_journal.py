@@ -131,6 +131,24 @@ def test_each_epoch_is_higher_than_every_one_before(tmp_path: Path) -> None:
     db.close()
 
 
+def test_a_cursor_beyond_what_an_epoch_left_on_disk_tells_of_a_loss(tmp_path: Path) -> None:
+    """They were published while the disk refused them, and the daemon was killed before it took them."""
+    db = eventstore.open_events(tmp_path)
+    eventstore.begin_epoch(db, 1, 1)
+    eventstore.EventWriter(db).write([Event(epoch=1, n=n, utc_ns=0, kind="x") for n in (1, 2, 3)])
+    assert not eventstore.after(db, 1, 5, 10).lost
+    eventstore.begin_epoch(db, 2, 1)
+    eventstore.EventWriter(db).write([Event(epoch=2, n=1, utc_ns=0, kind="x")])
+    assert [eventstore.after(db, 1, n, 10).lost for n in (0, 2, 3, 4, 5)] == [False, False, False, True, True]
+    assert [event.epoch for event in eventstore.after(db, 1, 3, 10).events] == [2]
+    eventstore.begin_epoch(db, 3, 1)  # which left nothing
+    eventstore.begin_epoch(db, 4, 1)
+    assert [eventstore.after(db, 3, n, 10).lost for n in (0, 1)] == [False, True]
+    eventstore.EventWriter(db, 1).write([Event(epoch=4, n=n, utc_ns=0, kind="x") for n in (1, 2)])
+    assert [eventstore.after(db, 2, n, 10).lost for n in (0, 1)] == [True, True]
+    db.close()
+
+
 def test_a_later_versions_file_is_left_alone(tmp_path: Path) -> None:
     db = ledger.open_ledger(tmp_path)
     db.execute("PRAGMA user_version = 99")
