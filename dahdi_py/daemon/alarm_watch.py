@@ -83,6 +83,11 @@ class AlarmWatch:
             self._count(event)
             self._look_by(_SOON_S)
 
+    def call_ended(self, direction: str, group: str, answered_ns: int) -> None:
+        """A call of that group ended, answered or not (0)."""
+        if direction == "outgoing":
+            self._conditions.ended(group, bool(answered_ns))
+
     def look_at_once(self) -> None:
         """What is wrong is compared as soon as what is being done is done."""
         if self._due is None and self._begun:
@@ -134,8 +139,6 @@ class AlarmWatch:
     def _count(self, event: Event) -> None:
         if event.kind == "call.offered":
             self._conditions.incoming(self._control.inventory.groups_of(event.span, event.timeslot))
-        elif event.kind == "call.ended" and event.data.get("direction") == "outgoing":
-            self._conditions.ended(event.data.get("group", ""), bool(event.data.get("answered_ns")))
 
     def _tell(self, change: Change) -> None:
         alarm, one = change.alarm, change.alarm.condition

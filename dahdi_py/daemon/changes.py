@@ -35,7 +35,7 @@ class Changes:
             self._channels[event.span, event.timeslot] = None
         if event.kind in ("channel.bridged", "channel.unbridged"):
             self._tokens.update((event.data["a"], event.data["b"]))
-        if "from_span" in event.data:
+        if event.kind in ("call.moved", "channel.moved"):
             self._channels[event.data["from_span"], event.data["from_timeslot"]] = None
         noun = event.kind.partition(".")[0]
         if noun in ("span", "dchannel"):

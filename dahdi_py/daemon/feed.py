@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import dropwhile
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -19,6 +19,7 @@ from dahdi_py.daemon.changes import Changes
 from dahdi_py.daemon.eventstore import Page
 from dahdi_py.daemon.journal import Batch, Item, Journal
 from dahdi_py.daemon.ledger import Entry
+from dahdi_py.daemon.news import Data
 from dahdi_py.daemon.performance_store import Counted
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.loop import turn
@@ -113,7 +114,7 @@ class Feed:
         return self._published
 
     def put(
-        self, kind: str, *, data: dict[str, Any] | None = None, host: str = "", span: str = "", timeslot: int = 0,
+        self, kind: str, *, data: Data | None = None, host: str = "", span: str = "", timeslot: int = 0,
         call: str = "", token: str = "", group: str = "", utc_ns: int = 0, monotonic_ns: int = 0,
         entry: Entry | None = None, source: tuple[str, int, int] | None = None,
     ) -> None:  # fmt: skip
@@ -128,7 +129,7 @@ class Feed:
         event = Event(
             epoch=self.epoch, n=self._n, utc_ns=utc_ns or time.time_ns(), kind=kind,
             monotonic_ns=monotonic_ns or time.monotonic_ns(), host=host, span=span, timeslot=timeslot, call=call,
-            token=token, group=group, data=data or {},
+            token=token, group=group, data=cast("dict[str, Any]", {} if data is None else data),
         )  # fmt: skip
         self._changes.named(event)
         self.noticed(event)

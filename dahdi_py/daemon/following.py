@@ -15,8 +15,9 @@ from dahdi_py.daemon import ledger, told
 from dahdi_py.daemon.administration import request_of
 from dahdi_py.daemon.ends import Ends
 from dahdi_py.daemon.link import Link
+from dahdi_py.daemon.news import News, read
 from dahdi_py.wire.messages.common import CursorRequest
-from dahdi_py.wire.messages.host import AdministerReply, AttachReply, HostEvent
+from dahdi_py.wire.messages.host import AdministerReply, AttachReply, BridgeEnded, Preempted
 
 if TYPE_CHECKING:
     from dahdi_py.daemon.control import Control
@@ -112,7 +113,7 @@ class Following:
         start, n = host.seen
         return CursorRequest(epoch=start, n=n) if n else None
 
-    def happened(self, link: Link, start: int, events: list[HostEvent]) -> None:
+    def happened(self, link: Link, start: int, events: list[News]) -> None:
         """The events are in the inventory and on their way to disk and subscribers."""
         host = self._control.hosts[link.name]
         for event in events:
@@ -157,11 +158,12 @@ class Following:
                     "call.ended", host=name, span=record.span, timeslot=record.timeslot, call=call,
                     data=told.ended_of(record, "host", reason), entry=ledger.Lost(call, reason, "host"),
                 )  # fmt: skip
+                self._control.alarms.call_ended(record.direction, record.group, record.answered_ns)
                 if record.emergency and not record.answered_ns:
                     self._control.past_alarms.emergency_failed(record.called.number, call, reason)
         self._close_rows(name, lambda start: True, reason)
 
-    def _take_in(self, host: HostState, start: int, event: HostEvent) -> None:
+    def _take_in(self, host: HostState, start: int, event: News) -> None:
         name = host.link.name
         known = event.n <= host.snapshot_n
         if event.kind == SECONDS:
@@ -175,11 +177,13 @@ class Following:
             LOG.error("line host %s: event %d %s: %s", name, event.n, event.kind, error)
             return
         source = (name, start, event.n)
-        if event.kind == "bridge.ended" and (pair := frozenset((what.data["a"], what.data["b"]))) in self._unbridged:
-            # The other host of it died, which told enough.
-            self._unbridged.discard(pair)
-            self._control.feed.note(None, source)
-            return
+        if event.kind == "bridge.ended":
+            ended = read(event, BridgeEnded)
+            if (pair := frozenset((ended.a, ended.b))) in self._unbridged:
+                # The other host of it died, which told enough.
+                self._unbridged.discard(pair)
+                self._control.feed.note(None, source)
+                return
         entry = what.entry if (start, event.n) > self._ledger_cursors.get(name, (0, 0)) else None
         if isinstance(entry, ledger.Opened):
             self._open_calls[event.call] = (name, start)
@@ -196,6 +200,9 @@ class Following:
                 what.kind, data=what.data, host=name, span=event.span, timeslot=event.timeslot, call=event.call,
                 token=event.token, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, entry=entry, source=source,
             )  # fmt: skip
+            if isinstance(what.entry, ledger.Closed):
+                end = what.entry.ended
+                self._control.alarms.call_ended(end.direction, end.group, end.answered_ns)
         if event.kind == "call.ended":
             self._ends.ended(event.call)
         if isinstance(entry, ledger.Closed) and not told_before:
@@ -203,7 +210,7 @@ class Following:
         if not known:
             self._act_on(host, event)
 
-    def _count(self, name: str, start: int, event: HostEvent) -> None:
+    def _count(self, name: str, start: int, event: News) -> None:
         """Seconds change nothing but their circuit's history."""
         counted = None
         if (start, event.n) > self._event_cursors.get(name, (0, 0)):
@@ -213,18 +220,18 @@ class Following:
                 LOG.error("line host %s: event %d %s: %s", name, event.n, event.kind, error)
         self._control.feed.note(None, (name, start, event.n), counted)
 
-    def _act_on(self, host: HostState, event: HostEvent) -> None:
+    def _act_on(self, host: HostState, event: News) -> None:
         if event.kind in ("call.offered", "call.unclaimed"):
             call = self._inventory.calls.get(event.call)
             if call is not None and self._control.ready:
                 self._control.serving.offered(call)
-        elif event.kind == "call.preempted" and (by := event.data.get("by", "")):
+        elif event.kind == "call.preempted" and (by := read(event, Preempted).by):
             preempting = self._inventory.calls.get(by)
             self._control.audit.preempted(event.call, by, preempting.client if preempting is not None else None)
         elif event.kind == "call.ended":
             self._control.serving.ended(event.call, "cleared")
         elif event.kind in ("host.draining", "host.drained"):
-            host.link.draining = event.data.get("on", True) is not False
+            host.link.draining = read(event, dict).get("on", True) is not False
 
     def _check_numbering(self, name: str, start: int, n: int) -> None:
         """What the disk knows of a host whose own state was lost is no guide: its numbers began anew."""
@@ -280,6 +287,7 @@ class Following:
                 "call.ended", host=call.host, span=call.span, timeslot=call.timeslot, call=call.call, token=call.token,
                 data=told.ended_unseen(call, now, "host", reason), entry=ledger.Lost(call.call, reason, "host"),
             )  # fmt: skip
+            self._control.alarms.call_ended(call.direction, call.group, call.answered_ns)
             self._control.serving.ended(call.call, reason)
         for lease in leases:
             if not lease.call:

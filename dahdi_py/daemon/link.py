@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from dahdi_py import __version__
+from dahdi_py.daemon.news import News, NewsReply
 from dahdi_py.errors import DahdiPyError, HostUnavailable, NotFound, StaleToken, Unreachable
 from dahdi_py.wire.caller import Caller, OnReply
 from dahdi_py.wire.interface import Empty
@@ -23,8 +24,6 @@ from dahdi_py.wire.messages.host import (
     AttachReply,
     AttachRequest,
     CommitRequest,
-    HostEvent,
-    MonitorReply,
     MonitorRequest,
     ReadyRequest,
 )
@@ -44,7 +43,7 @@ class Follower(Protocol):
     def attached(self, link: Link, state: AttachReply) -> CursorRequest | None:
         """The host obeys us and this is its state; the answer is the last event that is on our disk."""
 
-    def happened(self, link: Link, start: int, events: list[HostEvent]) -> None:
+    def happened(self, link: Link, start: int, events: list[News]) -> None:
         """Events, in order."""
 
     def lost(self, link: Link, problem: str) -> None:
@@ -165,7 +164,7 @@ class Link:
         self._committed = self._received = 0
         after = self._follower.attached(self, reply)
         self._monitor.call(
-            "org.dahdipy.Host.Monitor", MonitorRequest(epoch=self._epoch, after=after), MonitorReply, self._happened,
+            "org.dahdipy.Host.Monitor", MonitorRequest(epoch=self._epoch, after=after), NewsReply, self._happened,
             more=True,
         )  # fmt: skip
         self._tell_ready()
@@ -175,7 +174,7 @@ class Link:
         if not self.attached.done():
             self.attached.set_result(None)
 
-    def _happened(self, reply: MonitorReply | None, fds: list[int], error: DahdiPyError | None) -> None:
+    def _happened(self, reply: NewsReply | None, fds: list[int], error: DahdiPyError | None) -> None:
         if reply is None:
             if self._monitor is not None and not self._monitor.closed:
                 self._give_up(f"tells nothing any more: {error}")

@@ -14,7 +14,8 @@ from dahdi_py.daemon import performance_store as store
 from dahdi_py.daemon.circuits import Span
 from dahdi_py.daemon.feed import Feed
 from dahdi_py.daemon.inventory import Inventory
-from dahdi_py.wire.messages.host import HostEvent, SecondsSeen
+from dahdi_py.daemon.news import News, read
+from dahdi_py.wire.messages.host import SecondsSeen
 
 NS = 1_000_000_000
 
@@ -53,13 +54,13 @@ class Performance:
         framing, crc4 = (said.framing, said.crc4) if said is not None else (conf.framing, conf.crc4)
         return line_kind(conf.type, framing, crc4)
 
-    def take_in(self, event: HostEvent) -> store.Counted | None:
+    def take_in(self, event: News) -> store.Counted | None:
         """The seconds are in their bins; returns what goes to the disk with the event's number.
 
         Raises:
             msgspec.ValidationError: They are no seconds.
         """
-        seen = msgspec.convert(event.data, SecondsSeen)
+        seen = read(event, SecondsSeen)
         span = self._inventory.spans.get(event.span)
         if span is None:
             return None

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
-from dahdi_py.core.cause import cause_name
 from dahdi_py.core.terms import Phase
 from dahdi_py.daemon import ledger
 from dahdi_py.daemon.circuits import NOBODY, Call
 from dahdi_py.daemon.inventory import Inventory
+from dahdi_py.daemon.news import Data, News, check, read, with_cause_name
 from dahdi_py.wire.messages.calls import CallRecord
 from dahdi_py.wire.messages.common import Message
 from dahdi_py.wire.messages.host import (
@@ -23,7 +23,6 @@ from dahdi_py.wire.messages.host import (
     ClockSeen,
     Ended,
     HangupSeen,
-    HostEvent,
     Moved,
     Offered,
     Preempted,
@@ -31,14 +30,12 @@ from dahdi_py.wire.messages.host import (
     SpanState,
 )
 
-T = TypeVar("T")
-
 
 class Told(NamedTuple):
     """An event as it is published, and what the ledger keeps of it."""
 
     kind: str
-    data: dict[str, Any]
+    data: Data
     entry: ledger.Entry | None = None
 
 
@@ -49,7 +46,7 @@ class Source(NamedTuple):
     start: int
 
 
-def take_in(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+def take_in(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
     """The event as published, after the inventory has it.
 
     Args:
@@ -58,6 +55,7 @@ def take_in(inventory: Inventory, source: Source, event: HostEvent, known: bool)
     Raises:
         msgspec.ValidationError: The event's data are not of its kind.
     """
+    check(event)
     teller = _TELLERS.get(event.kind)
     if teller is None:
         return Told(event.kind, event.data)
@@ -99,18 +97,14 @@ def ended_of(record: CallRecord, cleared_by: str, reason: str) -> dict[str, Any]
     return {**msgspec.to_builtins(ended), "cause_name": ""}
 
 
-def _data(event: HostEvent, kind: type[T]) -> T:
-    return msgspec.convert(event.data, kind)
-
-
-def _message(name: str, sent: bool, event: HostEvent, cause: int = 0, location: str = "") -> Message:
+def _message(name: str, sent: bool, event: News, cause: int = 0, location: str = "") -> Message:
     return Message(
         name=name, sent=sent, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, cause=cause, location=location
     )
 
 
-def _span_status(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    state = _data(event, SpanState)
+def _span_status(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    state = read(event, SpanState)
     span = inventory.spans.get(state.name)
     before = span.state if span else None
     if not known:
@@ -120,8 +114,8 @@ def _span_status(inventory: Inventory, source: Source, event: HostEvent, known: 
     return Told("span.alarm" if state.alarms else "span.clear", event.data)
 
 
-def _span_clock(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    seen = _data(event, ClockSeen)
+def _span_clock(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    seen = read(event, ClockSeen)
     span = inventory.spans.get(event.span)
     if span is not None and span.state is not None and not known:
         changed = msgspec.structs.replace(span.state, sync_name=seen.source, sync_since_ns=event.utc_ns)
@@ -129,7 +123,7 @@ def _span_clock(inventory: Inventory, source: Source, event: HostEvent, known: b
     return Told(event.kind, event.data)
 
 
-def _dchannel(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+def _dchannel(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
     span = inventory.spans.get(event.span)
     if span is not None and span.state is not None and not known:
         up = event.kind.rpartition(".")[2]
@@ -137,8 +131,8 @@ def _dchannel(inventory: Inventory, source: Source, event: HostEvent, known: boo
     return Told(event.kind, event.data)
 
 
-def _offered(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    offered = _data(event, Offered)
+def _offered(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    offered = read(event, Offered)
     call = inventory.calls.get(event.call)
     if call is None and not known:
         call = inventory.calls[event.call] = Call(
@@ -157,8 +151,8 @@ def _offered(inventory: Inventory, source: Source, event: HostEvent, known: bool
     return Told(event.kind, event.data, row)
 
 
-def _attempt(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    tried = _data(event, Attempted)
+def _attempt(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    tried = read(event, Attempted)
     call = inventory.calls.get(event.call)
     if not known:
         if call is None:
@@ -196,9 +190,9 @@ _STEPS = {
 }
 
 
-def _step(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+def _step(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
     name, phase = _STEPS[event.kind]
-    progressed = _data(event, Progressed)
+    progressed = read(event, Progressed)
     columns: list[tuple[str, str | int]] = []
     if phase == Phase.ALERTING:
         columns.append(("alerting_ns", event.utc_ns))
@@ -215,24 +209,25 @@ def _step(inventory: Inventory, source: Source, event: HostEvent, known: bool) -
     return Told(event.kind, event.data, ledger.Stepped(event.call, event.utc_ns, tuple(columns), message))
 
 
-def _media(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+def _media(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
     call = inventory.calls.get(event.call)
     if call is not None:
         call.media = True
     return Told(event.kind, event.data)
 
 
-def _moved(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    moved = _data(event, Moved)
+def _moved(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    moved = read(event, Moved)
     if not known:
         inventory.move(event.token, moved.span, moved.timeslot)
+    data = read(event, dict)
     if not event.call:
-        return Told("channel.moved", event.data)
+        return Told("channel.moved", data)
     columns = _at(inventory, moved.span, moved.timeslot)
-    return Told("call.moved", event.data, ledger.Stepped(event.call, event.utc_ns, columns))
+    return Told("call.moved", data, ledger.Stepped(event.call, event.utc_ns, columns))
 
 
-def _unclaimed(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+def _unclaimed(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
     call = inventory.calls.get(event.call)
     if call is not None and not known:
         inventory.unclaim(call)
@@ -240,34 +235,34 @@ def _unclaimed(inventory: Inventory, source: Source, event: HostEvent, known: bo
     return Told(event.kind, event.data, ledger.Stepped(event.call, event.utc_ns, columns))
 
 
-def _preempted(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+def _preempted(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
     call = inventory.calls.get(event.call)
-    if _data(event, Preempted).by and call is not None and not known:
+    if read(event, Preempted).by and call is not None and not known:
         inventory.phase(call, Phase.RELEASING)
     return Told(event.kind, event.data)
 
 
-def _hangup(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    seen = _data(event, HangupSeen)
+def _hangup(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    seen = read(event, HangupSeen)
     call = inventory.calls.get(event.call)
     if call is not None and not known:
         inventory.phase(call, Phase.RELEASING)
     message = _message("DISCONNECT", False, event, seen.cause, seen.location)
-    data = {**event.data, "cause_name": cause_name(seen.cause)}
+    data = with_cause_name(event.data, seen.cause)
     return Told(event.kind, data, ledger.Stepped(event.call, event.utc_ns, (), message))
 
 
-def _ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    ended = _data(event, Ended)
+def _ended(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    ended = read(event, Ended)
     call = inventory.calls.get(event.call)
     if call is not None and not known:
         inventory.end_call(call)
-    data = {**event.data, "cause_name": cause_name(ended.cause)}
+    data = with_cause_name(event.data, ended.cause)
     circuit = inventory.circuit(ended.span)
     return Told(event.kind, data, ledger.Closed(event.call, source.host, source.start, ended, circuit))
 
 
-def _lease_ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
+def _lease_ended(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
     if event.token in inventory.leases and not known:
         inventory.void_lease(event.token)
     elif not known:
@@ -275,32 +270,32 @@ def _lease_ended(inventory: Inventory, source: Source, event: HostEvent, known: 
     return Told("channel.released", event.data)
 
 
-def _channel_state(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    state = _data(event, ChannelState)
+def _channel_state(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    state = read(event, ChannelState)
     if not known:
         inventory.channel_state(state)
     return Told(event.kind, event.data)
 
 
-def _bridge_joined(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    joined = _data(event, BridgeJoined)
+def _bridge_joined(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    joined = read(event, BridgeJoined)
     if not known:
         inventory.bridge(joined.a, joined.b)
-    return Told("channel.bridged", event.data)
+    return Told("channel.bridged", read(event, dict))
 
 
-def _bridge_ended(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    ended = _data(event, BridgeEnded)
+def _bridge_ended(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    ended = read(event, BridgeEnded)
     if not known:
         inventory.bridge(ended.a, ended.b, False)
     return Told("channel.unbridged", {"a": ended.a, "b": ended.b} | ({"reason": ended.reason} if ended.reason else {}))
 
 
-def _lost(inventory: Inventory, source: Source, event: HostEvent, known: bool) -> Told:
-    return Told("gap", {**event.data, "reason": f"line host {source.host} could not keep them all"})
+def _lost(inventory: Inventory, source: Source, event: News, known: bool) -> Told:
+    return Told("gap", {**read(event, dict), "reason": f"line host {source.host} could not keep them all"})
 
 
-_TELLERS: dict[str, Callable[[Inventory, Source, HostEvent, bool], Told]] = {
+_TELLERS: dict[str, Callable[[Inventory, Source, News, bool], Told]] = {
     "span.status": _span_status,
     "span.clock": _span_clock,
     "dchannel.up": _dchannel,

@@ -13,8 +13,9 @@ from dahdi_py.core.config_file import parse
 from dahdi_py.core.performance_bins import QUARTER_S
 from dahdi_py.daemon import performance_views
 from dahdi_py.daemon.inventory import Inventory
+from dahdi_py.daemon.news import News
 from dahdi_py.daemon.performance import NS, Performance
-from dahdi_py.wire.messages.host import HostEvent, SecondsSeen
+from dahdi_py.wire.messages.host import SecondsSeen
 from dahdi_py.wire.messages.performance import Figures, Interval, PerformanceRequest, SpanPerformance
 from tests.daemon.process import TWO_HOSTS
 
@@ -33,8 +34,11 @@ class Told:
 
     def take(self, first: int, seconds: int, estimated: tuple[str, ...] = (), **counts: int) -> None:
         seen = SecondsSeen(first=BEGIN + first, seconds=seconds, counts=CLEAN | counts, estimated=[*estimated])
-        data = msgspec.to_builtins(seen)
-        self.performance.take_in(HostEvent(n=1, utc_ns=0, monotonic_ns=0, kind="line.seconds", span="east", data=data))
+        self.tell(seen)
+
+    def tell(self, seen: SecondsSeen) -> None:
+        data = msgspec.Raw(msgspec.json.encode(seen))
+        self.performance.take_in(News(n=1, utc_ns=0, monotonic_ns=0, kind="line.seconds", span="east", data=data))
 
     def at(self, now: int, **wants: Any) -> SpanPerformance:
         request = PerformanceRequest(**{"intervals": 96, "days": 31} | wants)
@@ -97,9 +101,7 @@ def test_a_sum_is_as_doubtful_as_its_parts(told: Told) -> None:
 
 
 def test_what_nobody_counts_is_none_in_every_sum(told: Told) -> None:
-    seen = SecondsSeen(first=BEGIN, seconds=QUARTER_S)
-    event = HostEvent(n=1, utc_ns=0, monotonic_ns=0, kind="line.seconds", span="east", data=msgspec.to_builtins(seen))
-    told.performance.take_in(event)
+    told.tell(SecondsSeen(first=BEGIN, seconds=QUARTER_S))
     found = told.at(QUARTER_S)
     for one in (found.previous, found.hour, found.day):
         counts = near(one).counts

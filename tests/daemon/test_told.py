@@ -12,8 +12,9 @@ from dahdi_py.core.config_file import parse
 from dahdi_py.daemon import ledger, told
 from dahdi_py.daemon.clients import Client
 from dahdi_py.daemon.inventory import Inventory
+from dahdi_py.daemon.news import News
 from dahdi_py.wire.messages.common import Bearer, Owner, Party
-from dahdi_py.wire.messages.host import HostEvent, LeaseEnded, Offered, Preempted, Progressed
+from dahdi_py.wire.messages.host import LeaseEnded, Offered, Preempted, Progressed
 from tests.daemon.process import TWO_HOSTS
 
 SOURCE = told.Source("a", 1)
@@ -28,9 +29,9 @@ class Host:
 
     def tells(self, kind: str, data: msgspec.Struct | None = None, known: bool = False) -> told.Told:
         self.n += 1
-        event = HostEvent(
+        event = News(
             n=self.n, utc_ns=self.n, monotonic_ns=self.n, kind=kind, span="east", timeslot=1, call="c", token="a/1/1",
-            data=msgspec.to_builtins(data) if data is not None else {},
+            data=msgspec.Raw(msgspec.json.encode(data) if data is not None else b"{}"),
         )  # fmt: skip
         return told.take_in(self.inventory, SOURCE, event, known)
 
@@ -85,7 +86,9 @@ def test_a_pre_empted_call_is_being_cleared_and_one_that_waits_is_not(host: Host
 
 def test_a_lease_that_ends_leaves_its_call_to_be_cleared(host: Host) -> None:
     what = host.tells("lease.ended", LeaseEnded(reason="nobody reclaimed it in time"))
-    assert (what.kind, what.data["reason"]) == ("channel.released", "nobody reclaimed it in time")
+    assert isinstance(what.data, msgspec.Raw)
+    data = msgspec.json.decode(what.data)
+    assert (what.kind, data["reason"]) == ("channel.released", "nobody reclaimed it in time")
     channel = host.inventory.channel("east", 1)
     assert channel is not None
     assert (channel.busy, channel.token, host.inventory.leases) == (True, "", {})
