@@ -163,11 +163,17 @@ class Alarms(IntFlag):
 
     @property
     def out_of_service(self) -> bool:
-        """Whether no new call may use the span.
+        """Whether no new call may use the span."""
+        return out_of_service(self)
 
-        Without its multiframe a line still carries octets: a far end without CRC-4 is worked with. Source: G.706 B.2.
-        """
-        return bool(self & ~(Alarms.RECOVER | Alarms.NOTOPEN | Alarms.LMFA))
+
+_HARMLESS = int(Alarms.RECOVER | Alarms.NOTOPEN | Alarms.LMFA)
+"""Without its multiframe a line still carries octets: a far end without CRC-4 is worked with. Source: G.706 B.2."""
+
+
+def out_of_service(alarms: int) -> bool:
+    """Whether no new call may use a span with these bits; asked several times a call, so no flags are made of them."""
+    return int(alarms) | _HARMLESS != _HARMLESS
 
 
 _ALARM_WORDS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dahdi_py.core import config
 from dahdi_py.core.channelmap import Use, channel_map
-from dahdi_py.core.terms import Alarms, Disabled
+from dahdi_py.core.terms import Disabled, out_of_service
 from dahdi_py.daemon.clients import Client
 from dahdi_py.wire.messages.common import Bearer, Owner, Party
 from dahdi_py.wire.messages.host import Offered, SpanState
@@ -151,7 +151,7 @@ class Span:
         """Why none of its channels takes a new call; empty when they do."""
         if not self.host_up or self.state is None:
             return Disabled.HOST_DOWN
-        if Alarms(self.state.alarms).out_of_service:
+        if out_of_service(self.state.alarms):
             return Disabled.SPAN_ALARM
         return Disabled.DCHANNEL_DOWN if self.state.dchannel == "down" else ""
 
