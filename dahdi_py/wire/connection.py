@@ -26,7 +26,7 @@ from dahdi_py.wire.framing import (
 )
 from dahdi_py.wire.loop import Loop, Timer, turn
 from dahdi_py.wire.output import Output
-from dahdi_py.wire.peer import Hooks, Limits, Peer
+from dahdi_py.wire.peer import Hooks, Limits, Peer, Turns
 from dahdi_py.wire.refusals import ProtocolError, VarlinkError
 
 log = logging.getLogger("dahdi_py.wire")
@@ -108,6 +108,7 @@ class Connection:
         routes: Routes,
         hooks: Hooks,
         limits: Limits,
+        turns: Turns,
         on_closed: Callable[[Connection], None],
         receive_fds: bool,
     ) -> None:
@@ -117,6 +118,7 @@ class Connection:
         self._routes = routes
         self._hooks = hooks
         self._limits = limits
+        self._turns = turns
         self._on_closed = on_closed
         self._receive = receive if receive_fds else receive_octets
         self._reader = Reader(limits.request_octets, descriptors=256)
@@ -170,13 +172,14 @@ class Connection:
             return
         self._working = True
         inbox, unanswered, output, most = self._inbox, self._unanswered, self._output, self._limits.unanswered
-        left = self._limits.at_a_turn
+        left = self._turns.share(self._limits.at_a_turn)
         while inbox and left and not output.waiting and len(unanswered) < most:
             left -= 1
             self._handle(inbox.popleft())
         self._working = False
         if inbox and not left:
             self._turn_due = True
+            self._turns.due += 1
             self._loop.call_later(0, self._next_turn)
         if bool(inbox) == self._reading and not self._ending and not self.peer.closed:
             self._reading = not inbox
@@ -188,6 +191,7 @@ class Connection:
 
     def _next_turn(self) -> None:
         self._turn_due = False
+        self._turns.due -= 1
         if not self.peer.closed:
             with turn:
                 self._work()

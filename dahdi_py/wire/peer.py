@@ -18,8 +18,8 @@ class Limits:
     Attributes:
         connections: At once.
         of_one_user: Connections at once of one uid, so that no user takes them all.
-        at_a_turn: Requests of one connection that are handled before every other has its turn: a client that floods
-            delays the others by so many.
+        at_a_turn: Requests of one connection that are handled before every other has its turn: clients that flood delay
+            the others by so many, however many they are (see `Turns`).
         request_octets: Of the largest request.
         partial_s: How long half a message may wait for the rest, seconds.
         unanswered: Requests of one connection without an answer; no more are read until some are answered.
@@ -35,6 +35,23 @@ class Limits:
     unanswered: int = 1024
     output_octets: int = 8 * 1024 * 1024
     output_messages: int = 10_000
+
+
+class Turns:
+    """What the connections of one server that have more to say than a turn takes share: the room of one turn.
+
+    Attributes:
+        due: How many of them wait for their next turn.
+
+    Synchronization: external.
+    """
+
+    def __init__(self) -> None:
+        self.due = 0
+
+    def share(self, most: int) -> int:
+        """How many requests one more connection may have handled now."""
+        return max(1, most // (self.due + 1))
 
 
 class Peer:

@@ -19,7 +19,7 @@ from dahdi_py.wire.framing import format_error
 from dahdi_py.wire.interface import Interface, Method
 from dahdi_py.wire.listener import Listener, credentials
 from dahdi_py.wire.loop import Loop
-from dahdi_py.wire.peer import Hooks, Limits, Peer
+from dahdi_py.wire.peer import Hooks, Limits, Peer, Turns
 
 __all__ = ["Handler", "Limits", "Peer", "Request", "Server"]
 
@@ -75,6 +75,7 @@ class Server:
         self._receive_fds = receive_fds
         self._routes = Routes()
         self._connections: dict[int, Connection] = {}
+        self._turns = Turns()
         self._last_id = 0
         self._complained = False
         self._routes.add(introspection.INTERFACE, introspection.handlers(self._routes.interfaces, dahdi_py.__version__))
@@ -125,7 +126,15 @@ class Server:
         number = self._last_id
         peer = Peer(number, pid, uid, gid, groups, lambda: self._close_one(number))
         self._connections[number] = Connection(
-            self._loop, sock, peer, self._routes, self._hooks, self._limits, self._closed, self._receive_fds
+            self._loop,
+            sock,
+            peer,
+            self._routes,
+            self._hooks,
+            self._limits,
+            self._turns,
+            self._closed,
+            self._receive_fds,
         )
         if self._hooks.on_connect is not None:
             try:

@@ -212,6 +212,25 @@ def test_who_floods_waits_for_everybody_elses_turn(run_dir: Path) -> None:
         assert order.index("calm") <= 8
 
 
+def test_many_who_flood_delay_others_hardly_more_than_one(run_dir: Path) -> None:
+    with serving(run_dir / "s", limits=Limits(at_a_turn=8)) as service, ExitStack() as held:
+        floods = [held.enter_context(raw(service.path)) for _ in range(8)]
+        calm = held.enter_context(raw(service.path))
+
+        def all_at_once() -> None:
+            for flood in floods:
+                flood.sendall(b'{"method":"org.dahdipy.Test.Later","parameters":{"text":"flood"}}\0' * 100)
+            calm.sendall(b'{"method":"org.dahdipy.Test.Later","parameters":{"text":"calm"}}\0')
+
+        for sock in (*floods, calm):
+            sock.sendall(b'{"method":"org.dahdipy.Test.Echo","parameters":{"text":"here"}}\0')
+            assert sock.recv(1000)
+        service.run(all_at_once)
+        wait_for(lambda: len(service.later) == 801)
+        order = [parameters.text for _, parameters in service.later]
+        assert order.index("calm") <= 8 + 4 + 2 + 2 + 1 + 1 + 1 + 1
+
+
 def test_one_user_cannot_take_every_connection(run_dir: Path) -> None:
     with serving(run_dir / "s", limits=Limits(of_one_user=2)) as service, ExitStack() as held:
         for _ in range(2):
