@@ -10,7 +10,6 @@ from pathlib import Path
 from dahdi_py.backends.base import Media
 from dahdi_py.backends.kernel_gain import gain_table
 from dahdi_py.core.terms import Mode
-from dahdi_py.errors import HardwareError
 from dahdi_py.ffi import dahdi, dahdi_channel
 
 DCHANNEL_BUFFERS = (32, 1024)
@@ -31,7 +30,7 @@ def open_dchannel(channo: int, devices: Path) -> int:
         dahdi_channel.set_bufinfo(fd, *DCHANNEL_BUFFERS)
         dahdi_channel.buffer_events(fd, False)
         dahdi_channel.flush(fd, dahdi_channel.Flush.EVENT)
-    except HardwareError:
+    except BaseException:
         os.close(fd)
         raise
     return fd
@@ -47,7 +46,7 @@ def open_bchannel(control: int, channo: int, media: Media, canceller: str, devic
     fd = _specified(channo, devices)
     try:
         _prepare(control, fd, channo, media, canceller)
-    except HardwareError:
+    except BaseException:
         os.close(fd)
         raise
     return fd, media
@@ -104,7 +103,7 @@ def _specified(channo: int, devices: Path) -> int:
     fd = dahdi_channel.open_channel(devices)
     try:
         dahdi_channel.specify(fd, channo)
-    except HardwareError:
+    except BaseException:
         os.close(fd)
         raise
     return fd

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -37,7 +37,7 @@ from dahdi_py.backends.card_batch import CardBatches, Opening, Proof
 from dahdi_py.backends.card_link import CardLink
 from dahdi_py.backends.card_watch import CardWatch
 from dahdi_py.core.far_end_reports import Reports
-from dahdi_py.core.terms import Alarms, Coding, Framing, LineType, Mode, Timeslot
+from dahdi_py.core.terms import Alarms, Coding, Framing, Law, LineType, Mode, Timeslot
 from dahdi_py.errors import DahdiPyError, Unsupported
 from dahdi_py.wire.framing import close_all, format_call
 from dahdi_py.wire.interface import Empty
@@ -58,6 +58,12 @@ class _Opening(NamedTuple):
     media: Media
 
 
+_Asked: TypeAlias = tuple[str, Timeslot, Law, Mode, int, int]
+"""Port, timeslot, and what of a medium makes a difference to a card."""
+_OPENINGS = 8_192
+"""Kept made: of each channel of 128 spans two, however many sorts clients ask for."""
+
+
 class SimBackend:
     """A card's spans over its socket; the card may come and go.
 
@@ -76,7 +82,7 @@ class SimBackend:
         path = os.fspath(socket_path)
         self._link = CardLink(name, path, deadline_s)
         self._worker_link = CardLink(name, path, deadline_s)
-        self._openings: dict[tuple[str, Timeslot, Media], _Opening] = {}
+        self._openings: dict[_Asked, _Opening] = {}
         self._batches = CardBatches(name, path, deadline_s)
         self._places: dict[tuple[str, Timeslot], bytes] = {}
         self._watch = CardWatch(path, deadline_s)
@@ -220,8 +226,7 @@ class SimBackend:
             DeviceBusy: Somebody still holds it open.
             DeviceGone: It is not configured as a B-channel, or the card is away.
         """
-        key = (port, timeslot, media)
-        opening = self._openings.get(key) or self._prepare(key)
+        opening = self._opening(port, timeslot, media)
         octets, fds = self._link.exchange(opening.request, "OpenTimeslot", port)
         if octets == opening.reply and len(fds) == 1:
             return fds[0], opening.media
@@ -240,8 +245,7 @@ class SimBackend:
 
     def begin_open(self, port: str, timeslot: Timeslot, media: Media, done: OnOpened) -> None:
         """As `open_timeslot`; the card is asked at the end of this turn."""
-        key = (port, timeslot, media)
-        opening = self._openings.get(key) or self._prepare(key)
+        opening = self._opening(port, timeslot, media)
         self._batches.open(Opening(opening.wanted, port, opening.media, done))
 
     def begin_proof(self, port: str, timeslot: Timeslot, done: OnProved) -> None:
@@ -301,19 +305,13 @@ class SimBackend:
         seen = self._link.ask("Missed", wanted, messages.CardMissed, port)
         return Missed(seen.overruns, seen.underruns)
 
-    def _prepare(self, key: tuple[str, Timeslot, Media]) -> _Opening:
-        port, timeslot, media = key
-        wanted = messages.CardOpenRequest(
-            port=port, timeslot=timeslot, law=media.law, mode=media.mode, chunk=media.chunk, depth=media.depth
-        )
-        given = replace(media, echo_canceller=False, gain_db=0.0, medium="socket")
-        opening = _Opening(
-            msgspec.json.encode(wanted),
-            format_call("org.dahdipy.Card.OpenTimeslot", wanted),
-            _OPENED % (media.chunk, media.depth),
-            given,
-        )
-        self._openings[key] = opening
+    def _opening(self, port: str, timeslot: Timeslot, media: Media) -> _Opening:
+        key = (port, timeslot, media.law, media.mode, media.chunk, media.depth)
+        opening = self._openings.get(key)
+        if opening is None:
+            if len(self._openings) >= _OPENINGS:
+                self._openings.clear()
+            opening = self._openings[key] = _prepared(port, timeslot, media)
         return opening
 
     def _only(self, fds: list[int], operation: str, port: str) -> int:
@@ -345,3 +343,16 @@ def _counters(seen: messages.CardStatus) -> Counters:
         return Counters(slips=seen.slips)
     line = seen.line
     return Counters(bpv=line.violations, crc=line.crc, ebit=line.ebit, fas=line.fas, slips=seen.slips)
+
+
+def _prepared(port: str, timeslot: Timeslot, media: Media) -> _Opening:
+    wanted = messages.CardOpenRequest(
+        port=port, timeslot=timeslot, law=media.law, mode=media.mode, chunk=media.chunk, depth=media.depth
+    )
+    given = replace(media, echo_canceller=False, gain_db=0.0, medium="socket")
+    return _Opening(
+        msgspec.json.encode(wanted),
+        format_call("org.dahdipy.Card.OpenTimeslot", wanted),
+        _OPENED % (media.chunk, media.depth),
+        given,
+    )

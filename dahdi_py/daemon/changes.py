@@ -84,15 +84,19 @@ class Changes:
             calls=views.calls(inventory), leases=[views.lease(lease) for lease in inventory.leases.values()],
         )  # fmt: skip
 
+    def group_asked(self, call: str, token: str) -> str:
+        """The trunk group the call or lease was asked through; empty for none, or when neither is there."""
+        one = self._inventory.calls.get(call)
+        lease = self._inventory.leases.get(token)
+        return (one.group if one is not None else "") or (lease.group if lease is not None else "")
+
     def groups_of(self, event: Event) -> tuple[str, ...]:
-        """The trunk groups the event concerns: its call's or lease's, else its channel's, else its span's."""
+        """The trunk groups the event concerns: its call's or lease's, else its channel's, else its span's.
+
+        The same whenever it is asked: what a call or lease was asked through stands in the event.
+        """
         if event.group:
             return (event.group,)
-        call = self._inventory.calls.get(event.call)
-        lease = self._inventory.leases.get(event.token)
-        asked = (call.group if call is not None else "") or (lease.group if lease is not None else "")
-        if asked:
-            return (asked,)
         if event.timeslot:
             return self._inventory.groups_of(event.span, event.timeslot)
         span = self._inventory.spans.get(event.span)

@@ -70,7 +70,8 @@ class Control:
         opened = self.journal.open(self.started_ns)
         self.epoch = opened.epoch
         self.archive = Archive(state) if directory is not None else None
-        self.feed = Feed(loop, self.epoch, self.journal, self.archive, Changes(self.inventory))
+        self.changes = Changes(self.inventory)
+        self.feed = Feed(loop, self.epoch, self.journal, self.archive, self.changes)
         self.audit = Audit(
             loop, lambda noted: self.journal.put(Item(None, noted=noted)), conf.service.audit and directory is not None,
             self._owner_of,

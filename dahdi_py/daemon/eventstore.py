@@ -74,8 +74,7 @@ class EventWriter:
     def write(self, events: list[Event]) -> None:
         """The events are part of the transaction; those that are there already stay as they are."""
         rows = [(event.epoch, event.n, _ENCODER.encode(event).decode()) for event in events]
-        self._db.executemany("INSERT OR IGNORE INTO event VALUES (?, ?, ?)", rows)
-        self._count += len(rows)
+        self._count += self._db.executemany("INSERT OR IGNORE INTO event VALUES (?, ?, ?)", rows).rowcount
         if self._count > self._kept + min(_TRIM_EVERY, self._kept):
             self._trim(self._count - self._kept)
 

@@ -129,7 +129,8 @@ class Feed:
         event = Event(
             epoch=self.epoch, n=self._n, utc_ns=utc_ns or time.time_ns(), kind=kind,
             monotonic_ns=monotonic_ns or time.monotonic_ns(), host=host, span=span, timeslot=timeslot, call=call,
-            token=token, group=group, data=cast("dict[str, Any]", {} if data is None else data),
+            token=token, group=group or self._changes.group_asked(call, token),
+            data=cast("dict[str, Any]", {} if data is None else data),
         )  # fmt: skip
         self._changes.named(event)
         self.noticed(event)
@@ -177,10 +178,11 @@ class Feed:
         """The caller gets what it asked for from now on, or from its cursor."""
         after = wants.after
         cursor = self._published if after is None else (after.epoch, after.n)
-        if request.peer.id in self._subscribers:
+        client = request.peer.data.number
+        if client in self._subscribers:
             raise DahdiPyError("this connection follows events already: open another one")
         subscriber = Subscriber(request, wants, cursor, self._changes.groups_of)
-        self._subscribers[request.peer.id] = subscriber
+        self._subscribers[client] = subscriber
         self.wanted = True
         if wants.snapshot:
             self._show(subscriber)
@@ -202,9 +204,9 @@ class Feed:
             subscriber.waiting = None
             subscriber.live = True
 
-    def leave(self, connection: int) -> None:
-        """That connection is gone."""
-        self._subscribers.pop(connection, None)
+    def leave(self, client: int) -> None:
+        """The client of that number is gone."""
+        self._subscribers.pop(client, None)
 
     def _catch_up(self, subscriber: Subscriber) -> None:
         """The subscriber gets the next of what it missed, when it has read what it got, until it is up to date."""

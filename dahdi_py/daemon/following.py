@@ -156,7 +156,8 @@ class Following:
                 self._ends.lost(call)
                 self._control.feed.put(
                     "call.ended", host=name, span=record.span, timeslot=record.timeslot, call=call,
-                    data=told.ended_of(record, "host", reason), entry=ledger.Lost(call, reason, "host"),
+                    group=record.group, data=told.ended_of(record, "host", reason),
+                    entry=ledger.Lost(call, reason, "host"),
                 )  # fmt: skip
                 self._control.alarms.call_ended(record.direction, record.group, record.answered_ns)
                 if record.emergency and not record.answered_ns:
@@ -171,6 +172,7 @@ class Following:
             return
         if event.kind in _OF_LINES:
             self._control.alarms.about_to_change(event.span)
+        group = self._control.changes.group_asked(event.call, event.token)  # an end takes it away
         try:
             what = told.take_in(self._inventory, told.Source(name, start), event, known)
         except msgspec.ValidationError as error:
@@ -198,7 +200,8 @@ class Following:
         else:
             self._control.feed.put(
                 what.kind, data=what.data, host=name, span=event.span, timeslot=event.timeslot, call=event.call,
-                token=event.token, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, entry=entry, source=source,
+                token=event.token, group=group, utc_ns=event.utc_ns, monotonic_ns=event.monotonic_ns, entry=entry,
+                source=source,
             )  # fmt: skip
             if isinstance(what.entry, ledger.Closed):
                 end = what.entry.ended
@@ -285,6 +288,7 @@ class Following:
             self._ends.lost(call.call)
             self._control.feed.put(
                 "call.ended", host=call.host, span=call.span, timeslot=call.timeslot, call=call.call, token=call.token,
+                group=call.group,
                 data=told.ended_unseen(call, now, "host", reason), entry=ledger.Lost(call.call, reason, "host"),
             )  # fmt: skip
             self._control.alarms.call_ended(call.direction, call.group, call.answered_ns)

@@ -230,11 +230,12 @@ class Journal:
             self._retry_s = _RETRY_S[0]
             self._set_problem("")
 
-    def _refused(self, batch: Batch, problem: str) -> None:
+    def _refused(self, batch: Batch, rest: Batch, problem: str) -> None:
+        """Of the batch the disk has not taken the rest."""
         first = not self.problem
         self._set_problem(problem)
         since, self._unwritten = self._take_unwritten(), []
-        self._keep(batch)
+        self._keep(rest)
         self._keep(since)
         self._loop.call_later(self._retry_s, self._try_again)
         self._retry_s = min(2 * self._retry_s, _RETRY_S[1])
@@ -253,13 +254,16 @@ class Journal:
 
     def _write_batches(self, stores: _Stores) -> None:
         while (batch := self._batches.get()) is not None:
+            rest = batch
             try:
-                stores.write(batch)
+                stores.write_events(batch)
+                rest = [item._replace(event=None, noted=None, counted=None) for item in batch]
+                stores.write_records(batch)
             except (sqlite3.Error, OSError) as error:
                 stores.make_room()
-                self._tell(self._refused, batch, str(error))
+                self._tell(self._refused, batch, rest, str(error))
             except ConfigError as error:
-                self._tell(self._refused, batch, error.message)
+                self._tell(self._refused, batch, rest, error.message)
             else:
                 self._tell(self._written, batch)
         stores.close()
@@ -303,12 +307,12 @@ class _Stores:
         cursors = (store.cursors(events), store.cursors(records))
         return Opened(epoch, *cursors, open_calls, load_kept(records), performance, alarms, untold, ended)
 
-    def write(self, batch: Batch) -> None:
+    def write_events(self, batch: Batch) -> None:
+        """The batch's events, audit entries and performance are on disk."""
         if self._files is None:
             self.open(self.epoch, time.time_ns())
         assert self._files is not None
-        records, events, writer = self._files
-        cursors = {item.source[0]: item.source[1:] for item in batch if item.source is not None}
+        _, events, writer = self._files
         try:
             with store.transaction(events):
                 writer.write([item.event for item in batch if item.event is not None])
@@ -317,10 +321,15 @@ class _Stores:
                         item.noted.write(events)
                     if item.counted is not None:
                         item.counted.write(events)
-                store.set_cursors(events, cursors)
+                store.set_cursors(events, _cursors(batch))
         except BaseException:
             writer.recount()
             raise
+
+    def write_records(self, batch: Batch) -> None:
+        """The batch's changes of the ledger are on disk; its events must be, for who reads both."""
+        assert self._files is not None
+        records = self._files[0]
         if entries := [item.entry for item in batch if item.entry is not None]:
             with store.transaction(records):
                 for entry in entries:
@@ -330,7 +339,7 @@ class _Stores:
                     ledger.forget(
                         records, time.time_ns() - self._keep_calls_ns, min(2 * len(entries), _FORGOTTEN_AT_ONCE)
                     )
-                store.set_cursors(records, cursors)
+                store.set_cursors(records, _cursors(batch))
 
     def make_room(self) -> None:
         """The files take in their write-ahead logs, which may be what fills the disk, and each log begins anew."""
@@ -341,3 +350,8 @@ class _Stores:
     def close(self) -> None:
         for db in (self._files or ())[:2]:
             db.close()
+
+
+def _cursors(batch: Batch) -> dict[str, tuple[int, int]]:
+    """By host, start and number of its last event in the batch."""
+    return {item.source[0]: item.source[1:] for item in batch if item.source is not None}

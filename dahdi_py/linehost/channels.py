@@ -138,8 +138,9 @@ class Channels:
                 if channel in tried:
                     raise ChannelBusy(f"timeslot {channel.timeslot} of span {channel.line.name} is held open", cause=44)
                 tried.add(channel)
+                wanted = media(channel.line)  # what cannot be is refused before anything is leased
                 lease = self.reserve(channel, owner, exclusive=exclusive)
-                self.open(lease, lambda error: opened(lease, error), media(channel.line))
+                self.open(lease, lambda error: opened(lease, error), wanted)
             except DahdiPyError as error:
                 done(None, error)
 

@@ -242,6 +242,10 @@ def _place(lease: Lease) -> dict[str, Any]:
     return {"span": lease.channel.span.name, "timeslot": int(lease.channel.timeslot)}
 
 
+_MOST_GAIN_DB = 24
+"""What a law's quietest octets can be raised by and still be told apart."""
+
+
 def _wanted(asked: MediaRequest | None, default: base.Media) -> base.Media:
     """A client's wish over the span's default.
 
@@ -257,6 +261,8 @@ def _wanted(asked: MediaRequest | None, default: base.Media) -> base.Media:
         raise InvalidParameter(f"media: {error}", parameter="media") from None
     if not 8 <= asked.chunk <= 8192 or not 2 <= asked.depth <= 32:
         raise InvalidParameter("media: chunk is 8-8192 octets, depth 2-32 blocks", parameter="media")
+    if not -_MOST_GAIN_DB <= asked.gain_db <= _MOST_GAIN_DB:
+        raise InvalidParameter(f"media: gain_db is -{_MOST_GAIN_DB} to {_MOST_GAIN_DB} dB", parameter="media")
     if mode is not Mode.VOICE:
         return base.Media(law=law, mode=mode, chunk=asked.chunk, depth=asked.depth)
     return base.Media(

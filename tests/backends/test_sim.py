@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dahdi_py.backends import sim
 from dahdi_py.backends.base import BackendEvent, LineConfig, Media
 from dahdi_py.backends.sim import SimBackend
 from dahdi_py.core.terms import Alarms, Law, LineType, Mode, Timeslot
@@ -133,6 +134,17 @@ def test_what_is_not_simulated_is_answered_as_off(e1: SimRig) -> None:
     fd, given = e1.backend.open_timeslot("1", Timeslot(1), Media(Law.MULAW, echo_canceller=True, gain_db=3.0))
     assert given == Media(Law.MULAW, Mode.VOICE, medium="socket")
     os.close(fd)
+
+
+def test_what_clients_ask_for_is_not_kept_for_ever(e1: SimRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sort of channel that was asked for before is known again; there is an end to how many are."""
+    monkeypatch.setattr(sim, "_OPENINGS", 5)
+    for number in range(20):
+        wanted = Media(Law.ALAW, gain_db=float(number), chunk=160 + 8 * (number // 2))
+        fd, given = e1.backend.open_timeslot("1", Timeslot(1), wanted)
+        os.close(fd)
+        assert given.chunk == wanted.chunk
+        assert len(e1.backend._openings) == number // 2 % 5 + 1
 
 
 def test_settings_are_kept_and_only_differences_written(e1: SimRig) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from dahdi_py.errors import NotFound
 from dahdi_py.wire.framing import format_call
-from dahdi_py.wire.messages.common import Cursor
+from dahdi_py.wire.messages.common import Bearer, Cursor, Party
 from dahdi_py.wire.messages.events import MonitorRequest
+from dahdi_py.wire.messages.host import Attempted
 from tests.daemon.conftest import StartDaemon, StartHost
 from tests.daemon.process import PATIENCE_S, DaemonProcess, Listener, eventually
 from tests.daemon.scripted_host import ScriptedHost
@@ -138,6 +139,52 @@ def test_a_group_hears_of_its_own(host: ScriptedHost, start_daemon: StartDaemon)
         ("channel.allocated", ours), ("channel.released", ours), ("call.offered", "in-low"), ("dchannel.down", "")
     ]  # fmt: skip
     for listener in (low, everything):
+        listener.close()
+
+
+def test_a_group_hears_the_same_live_and_from_a_cursor(host: ScriptedHost, start_daemon: StartDaemon) -> None:
+    """What was asked through one of two groups of a channel stays that group's when it is over."""
+    daemon = start_daemon(more='[[groups]]\nname = "low"\nspans = ["east:1-9"]\n')
+    host.asked("Ready")
+    start = Listener(daemon.socket)
+    start.close()
+    live = {group: Listener(daemon.socket, group=group) for group in ("low", "east")}
+    with daemon.client() as client:
+        for group in live:
+            lease = client.allocate(group=group)
+            client.release(lease.token)
+            call = client.place("2001", group=group).call
+            said = Attempted(attempt=1, called=Party(number="2001"), calling=Party(), bearer=Bearer(), group=group)
+            host.say("call.attempt", said, span="east", timeslot=lease.timeslot, call=call)
+            host.end(call, "east", lease.timeslot, direction="outgoing")
+        host.say("dchannel.down", span="east")
+        for group, listener in live.items():
+            listener.wait("dchannel.down")
+            later = Listener(daemon.socket, after=start.cursor, group=group)
+            later.wait("dchannel.down")
+            heard = [[each.n for each in one.events if each.kind[:5] != "alarm"] for one in (listener, later)]
+            assert heard[0] == heard[1]
+            assert {each.group for each in later.events if each.call or each.token} == {group}
+            assert later.kinds().count("call.ended") == 1
+            later.close()
+    for listener in live.values():
+        listener.close()
+
+
+def test_who_looks_and_who_works_follow_events_without_disturbing_each_other(
+    daemon: DaemonProcess, host: ScriptedHost
+) -> None:
+    """Each socket counts its connections for itself."""
+    views = [Listener(daemon.run / "view.sock") for _ in range(3)]
+    works = [Listener(daemon.socket) for _ in range(3)]
+    views.pop(0).close()
+    works.pop().close()
+    with daemon.client() as client:
+        eventually(lambda: client.status().clients == 1 + len(views) + len(works))
+    works += [Listener(daemon.socket) for _ in range(2)]
+    host.say("dchannel.down", span="east")
+    for listener in (*views, *works):
+        listener.wait("dchannel.down")
         listener.close()
 
 

@@ -58,7 +58,7 @@ class Subscriber:
     """
 
     def __init__(self, number: int, after: Place | None, lost: Callable[[Place], bool]) -> None:
-        self.peer = SimpleNamespace(id=number, closed=False)
+        self.peer = SimpleNamespace(data=SimpleNamespace(number=number), closed=False)
         self.waiting = 0
         self.begun = after
         self.seen: list[Event] = []
@@ -175,7 +175,7 @@ class Events(RuleBasedStateMachine):
     def _leave(self, subscriber: Subscriber) -> None:
         if not subscriber.peer.closed:
             subscriber.peer.closed = True
-            self.feed.leave(subscriber.peer.id)
+            self.feed.leave(subscriber.peer.data.number)
             if subscriber.cursor is not None:
                 self.old_cursors.append(subscriber.cursor)
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import os
 import resource
 import sqlite3
@@ -11,96 +10,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dahdi_py.core.performance_bins import History, thresholds
 from dahdi_py.core.performance_second import LineKind, Second
 from dahdi_py.daemon import eventstore, ledger, store
+from dahdi_py.daemon.auditlog import Noted
 from dahdi_py.daemon.journal import Batch, Item, Journal
 from dahdi_py.daemon.performance_store import changes, load
-from dahdi_py.errors import ConfigError
-from dahdi_py.wire.messages.common import Bearer, Message, Owner, Party
+from dahdi_py.wire.messages.daemon import AuditEntry
 from dahdi_py.wire.messages.events import Event
-from dahdi_py.wire.messages.host import Ended
-
-
-def opened(call: str = "c", at: int = 5) -> ledger.Opened:
-    said = Message(name="SETUP", sent=True, utc_ns=at, monotonic_ns=1)
-    return ledger.Opened(
-        call, "outgoing", "a", 1, "east", 3, Party(number="2001"), Party(number="555"), Bearer(), at, Owner(pid=1),
-        "mine", (said,),
-    )  # fmt: skip
-
-
-def ended(cause: int = 17, ended_ns: int = 50) -> Ended:
-    return Ended(
-        direction="outgoing", called=Party(number="2001"), calling=Party(number="555"), bearer=Bearer(), span="west",
-        timeslot=4, attempt=2, cause=cause, location="user", cleared_by="peer", reason="", started_ns=5,
-        alerting_ns=10, answered_ns=20, ended_ns=ended_ns, duration_ns=30, messages=[], correlation="mine",
-    )  # fmt: skip
-
-
-def written(directory: Path, *entries: ledger.Entry) -> sqlite3.Connection:
-    db = ledger.open_ledger(directory)
-    with store.transaction(db):
-        for entry in entries:
-            entry.write(db)
-    return db
-
-
-def test_a_row_opens_at_setup_and_keeps_each_step(tmp_path: Path) -> None:
-    rings = Message(name="ALERTING", sent=False, utc_ns=9, monotonic_ns=2)
-    step = ledger.Stepped("c", 9, (("alerting_ns", 9),), rings)
-    db = written(tmp_path, opened(), opened(at=6), step)
-    (record,) = ledger.history(db, 10)
-    assert (record.state, record.started_ns, record.alerting_ns, record.cause) == ("open", 5, 9, None)
-    assert [one.name for one in record.messages] == ["SETUP", "ALERTING"]
-    assert ledger.open_calls(db) == {"c": ("a", 1)}
-    db.close()
-
-
-def test_a_row_is_closed_once_and_stays_so(tmp_path: Path) -> None:
-    db = written(tmp_path, opened(), ledger.Closed("c", "a", 1, ended()), ledger.Lost("c", "line host died", "host"))
-    (record,) = ledger.history(db, 10)
-    assert record.cause is not None
-    assert (record.state, record.cause.name, record.span, record.attempts) == ("closed", "user busy", "west", 2)
-    assert (record.cleared_by, record.owner.pid) == ("peer", 1)
-    assert ledger.open_calls(db) == {}
-    db.close()
-
-
-def test_the_last_known_instant_ends_a_call_nobody_can_tell_of(tmp_path: Path) -> None:
-    answered = ledger.Stepped("c", 20, (("answered_ns", 20),))
-    db = written(tmp_path, opened(), answered, ledger.Stepped("c", 35), ledger.Lost("c", "line host died", "host"))
-    (record,) = ledger.history(db, 10)
-    assert (record.state, record.ended_ns, record.duration_ns) == ("closed", 35, 15)
-    assert (record.reason, record.cleared_by, record.cause) == ("line host died", "host", None)
-    db.close()
-
-
-def test_the_real_end_replaces_a_given_up_row_and_makes_a_missing_one(tmp_path: Path) -> None:
-    lost = ledger.Lost("c", "daemon found no such call", "daemon_lost")
-    db = written(
-        tmp_path, opened(), lost, ledger.Closed("c", "a", 1, ended(), "DE/1"), ledger.Closed("never", "a", 1, ended(16))
-    )
-    records = {record.call: record for record in ledger.history(db, 10, number="2001")}
-    assert {call: record.cause.value for call, record in records.items() if record.cause} == {"c": 17, "never": 16}
-    assert {record.call: record.circuit for record in records.values()} == {"c": "DE/1", "never": "west"}
-    assert [record.call for record in ledger.history(db, 9, circuit="west")] == ["never"]
-    assert ledger.history(db, 10, call="no") == []
-    db.close()
-
-
-def test_a_record_tells_its_group_its_urgency_and_its_losses(tmp_path: Path) -> None:
-    end = msgspec.structs.replace(ended(), emergency=True, overruns=3, underruns=0)
-    first = dataclasses.replace(opened(), group="city", emergency=True)
-    db = written(tmp_path, first, ledger.Closed("c", "a", 1, end), opened("plain"))
-    records = {one.call: (one.group, one.emergency, one.overruns, one.underruns) for one in ledger.history(db, 9)}
-    assert records == {"c": ("city", True, 3, 0), "plain": ("", False, None, None)}
-    db.close()
+from tests.daemon.rows import ended, opened
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(1, 60), st.integers(0, 400))
@@ -149,20 +70,6 @@ def test_a_cursor_beyond_what_an_epoch_left_on_disk_tells_of_a_loss(tmp_path: Pa
     db.close()
 
 
-def test_a_later_versions_file_is_left_alone(tmp_path: Path) -> None:
-    db = ledger.open_ledger(tmp_path)
-    db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(ConfigError, match="schema 99"):
-        ledger.open_ledger(tmp_path)
-
-
-def test_a_damaged_file_is_kept_aside(tmp_path: Path) -> None:
-    (tmp_path / "ledger.db").write_bytes(b"this is no database" * 400)
-    ledger.open_ledger(tmp_path).close()
-    assert any(".damaged-" in path.name for path in tmp_path.iterdir())
-
-
 async def _kept_a_day(directory: Path) -> list[str]:
     day_ns, now_ns = 86_400 * 10**9, time.time_ns()
     done = asyncio.Event()
@@ -186,16 +93,6 @@ async def _kept_a_day(directory: Path) -> list[str]:
 
 def test_what_is_kept_for_a_time_goes_as_new_calls_come_unless_it_is_up(tmp_path: Path) -> None:
     assert asyncio.run(_kept_a_day(tmp_path)) == ["new", "old and up"]
-
-
-def test_of_what_is_too_old_the_oldest_goes_first_and_no_more_than_asked(tmp_path: Path) -> None:
-    rows = [opened(call, at) for call, at in (("b", 20), ("a", 10), ("c", 30), ("d", 40))]
-    db = written(tmp_path, *rows, *(ledger.Closed(call, "a", 1, ended()) for call in "abcd"))
-    ledger.forget(db, 40, 2)
-    assert [one.call for one in ledger.history(db, 10)] == ["d", "c"]
-    ledger.forget(db, 40, 9)
-    assert [one.call for one in ledger.history(db, 10)] == ["d"]
-    db.close()
 
 
 class Heard:
@@ -256,6 +153,48 @@ def test_without_a_disk_it_is_published_in_order_too() -> None:
     asyncio.run(_in_order(None))
 
 
+async def _ledger_alone_refuses(directory: Path) -> None:
+    heard = Heard(directory)
+    heard.journal.open(10**9)
+    heard.put(1)
+    await heard.until(lambda: heard.durable == [1])
+    blocker = sqlite3.connect(directory / "ledger.db", isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    who = AuditEntry(utc_ns=1, pid=2, uid=3, label="", action="place", subject="c", outcome="ok", reason="")
+    event = Event(epoch=1, n=2, utc_ns=0, kind="x")
+    heard.journal.put(Item(event, opened(), ("a", 1, 2), noted=Noted(who)))
+    await heard.until(lambda: bool(heard.journal.problem))
+    assert heard.published == [1, 2]
+    heard.journal._try_again()
+    await heard.until(lambda: heard.journal.waiting == 1)
+    blocker.execute("COMMIT")
+    blocker.close()
+    await heard.until(lambda: not heard.journal.problem)
+    heard.journal.close()
+
+
+def test_what_one_file_has_taken_is_not_written_again_when_the_other_takes_the_rest(tmp_path: Path) -> None:
+    asyncio.run(_ledger_alone_refuses(tmp_path))
+    with contextlib.closing(store.read_only(tmp_path / "events.db")) as db:
+        assert db.execute("SELECT count(*) FROM audit").fetchone() == (1,)
+        assert db.execute("SELECT n FROM event ORDER BY n").fetchall() == [(1,), (2,)]
+        assert store.cursors(db) == {"a": (1, 2)}
+    with contextlib.closing(store.read_only(tmp_path / "ledger.db")) as db:
+        assert [one.call for one in ledger.history(db, 10)] == ["c"]
+        assert store.cursors(db) == {"a": (1, 2)}
+
+
+def test_events_that_are_there_already_do_not_count_again(tmp_path: Path) -> None:
+    """Else the oldest would be forgotten before there are too many."""
+    db = eventstore.open_events(tmp_path)
+    epoch = eventstore.begin_epoch(db, 1, 1)
+    writer = eventstore.EventWriter(db, 100)
+    for _ in range(12):
+        writer.write([Event(epoch=epoch, n=n, utc_ns=0, kind="x") for n in range(1, 41)])
+    assert len(eventstore.after(db, epoch, 0, 1000).events) == 40
+    db.close()
+
+
 async def _refused_and_back(directory: Path) -> None:
     heard = Heard(directory)
     heard.journal.open(10**9)
@@ -302,7 +241,8 @@ async def _refused_again(directory: Path) -> None:
     heard.journal.put(Item(Event(epoch=1, n=1, utc_ns=0, kind="x"), counted=changes("c", history)))
     await heard.until(lambda: heard.published == [1])
     for _ in range(3):
-        heard.journal._refused(heard.journal._take_unwritten(), "full")
+        unwritten = heard.journal._take_unwritten()
+        heard.journal._refused(unwritten, unwritten, "full")
         assert heard.journal.waiting == 1
     heard.journal.close()
 

@@ -90,6 +90,16 @@ def test_descriptors_carry_octets_both_ways_and_come_again(host: Controller) -> 
     assert host.reserve("a", timeslot=9).timeslot == 9
 
 
+@pytest.mark.parametrize("gain", [-24.5, 25.0, 1e5, 1e308])
+def test_a_gain_that_no_law_has_is_refused_and_leaves_nothing(host: Controller, gain: float) -> None:
+    with pytest.raises(InvalidParameter, match="gain_db is -24 to 24 dB"):
+        host.reserve_fds("b", timeslot=9, media=MediaRequest(gain_db=gain))
+    lease, fds = host.reserve_fds("b", timeslot=9, media=MediaRequest(gain_db=24.0))
+    assert lease.timeslot == 9
+    for fd in fds:
+        os.close(fd)
+
+
 def test_a_lessee_that_does_not_let_go_is_named_and_kept_out(host: Controller) -> None:
     lease, fds = host.reserve_fds("a", timeslot=9)
     host.release(lease.token)
