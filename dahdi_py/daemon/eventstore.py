@@ -100,11 +100,11 @@ def calls_ended(db: sqlite3.Connection, newest: int = 10_000) -> frozenset[str]:
 def after(db: sqlite3.Connection, epoch: int, n: int, limit: int) -> Page:
     """At most `limit` events later than the cursor; epoch 0 means everything that is kept."""
     forgotten = db.execute("SELECT epoch, n FROM forgotten").fetchone()
-    known = epoch == 0 or _known(db, epoch, n)
+    known = _known(db, epoch, n)
     rows = db.execute(
         "SELECT body FROM event WHERE (epoch, n) > (?, ?) ORDER BY epoch, n LIMIT ?", (epoch, n, limit)
     ).fetchall()
-    lost = (epoch, n) < tuple(forgotten) or not known
+    lost = epoch > 0 and ((epoch, n) < tuple(forgotten) or not known)
     return Page([_DECODER.decode(body) for (body,) in rows], lost)
 
 

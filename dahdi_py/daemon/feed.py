@@ -31,6 +31,8 @@ RECENT = 4_096
 """Events kept in memory for subscribers that resume, where no disk has them."""
 _PAGE = 500
 """Events read from disk at once, and kept in memory when the disk has them too."""
+_CURSOR_EVERY = 10_000
+"""A subscriber is told where it is at least so often, in events."""
 _PATIENCE_S = 0.02
 _REFUSED = "the disk refused these events"
 
@@ -55,6 +57,8 @@ class Subscriber:
     cursor: Place
     groups_of: GroupsOf
     live: bool = False
+    told: Place = (0, 0)
+    """The cursor the subscriber knows."""
     waiting: MonitorReply | None = None
     """A snapshot that may go out once everything it holds is committed."""
 
@@ -75,7 +79,9 @@ class Subscriber:
         """Those that fit are on their way, with the cursor they lead to."""
         fitting = [event for event in events if (event.epoch, event.n) > self.cursor and self.fits(event)]
         self.cursor = max(self.cursor, cursor)
-        if fitting:
+        # A filter may let nothing through for so long that a cursor from before would not be kept any more.
+        if fitting or self.told[0] != cursor[0] or cursor[1] - self.told[1] >= _CURSOR_EVERY:
+            self.told = cursor
             reply = MonitorReply(cursor=Cursor(epoch=cursor[0], n=cursor[1]), events=fitting)
             self.request.reply(reply, continues=True)
 
@@ -181,7 +187,7 @@ class Feed:
         client = request.peer.data.number
         if client in self._subscribers:
             raise DahdiPyError("this connection follows events already: open another one")
-        subscriber = Subscriber(request, wants, cursor, self._changes.groups_of)
+        subscriber = Subscriber(request, wants, cursor, self._changes.groups_of, told=cursor)
         self._subscribers[client] = subscriber
         self.wanted = True
         if wants.snapshot:
@@ -201,6 +207,7 @@ class Feed:
         """The snapshot that waits goes out, if all it holds is committed."""
         if subscriber.waiting is not None and self._published >= subscriber.cursor:
             subscriber.request.reply(subscriber.waiting, continues=True)
+            subscriber.told = subscriber.cursor
             subscriber.waiting = None
             subscriber.live = True
 
@@ -252,7 +259,7 @@ class Feed:
         if page.lost:
             self._gap(subscriber, place)
             return
-        unbroken = _unbroken(place, events)
+        unbroken = _unbroken(place if place[0] else self._before(events[0]), events) if events else []
         if unbroken:
             subscriber.send(unbroken, (unbroken[-1].epoch, unbroken[-1].n))
         elif events:

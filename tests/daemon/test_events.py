@@ -70,6 +70,15 @@ def test_older_events_come_from_the_disk_page_by_page(daemon: DaemonProcess, hos
     everything.close()
 
 
+def test_who_hears_nothing_for_long_knows_where_it_is_all_the_same(daemon: DaemonProcess, host: ScriptedHost) -> None:
+    """Its cursor would be forgotten before anything came that fits."""
+    quiet = Listener(daemon.socket, kinds=["dchannel."])
+    busy(host, 11_000)
+    eventually(lambda: quiet.cursor is not None and quiet.cursor.n >= 10_000)
+    assert quiet.events == []
+    quiet.close()
+
+
 @pytest.mark.parametrize("after", [(5, 7), (2**40, 1)])
 def test_a_cursor_nobody_knows_gets_a_gap_with_the_state(
     daemon: DaemonProcess, host: ScriptedHost, after: tuple[int, int]

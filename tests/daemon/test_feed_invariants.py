@@ -156,7 +156,8 @@ class Events(RuleBasedStateMachine):
             forgotten = db.execute("SELECT epoch, n FROM forgotten").fetchone()
         finally:
             db.close()
-        return self.refused or cursor < forgotten
+        # From epoch 0 on is all that is kept, however much that is.
+        return cursor[0] > 0 and (self.refused or cursor < forgotten)
 
     def _stop(self, *, orderly: bool) -> None:
         for subscriber in self.subscribers:
@@ -291,6 +292,8 @@ class Events(RuleBasedStateMachine):
             for epoch in {epoch for epoch, _ in got}:  # older ones than the disk still has came without a hole too
                 numbers = [n for of, n in got if of == epoch]
                 first = subscriber.begun[1] + 1 if epoch == subscriber.begun[0] else 1
+                if not subscriber.begun[0] and epoch == got[0][0]:
+                    first = numbers[0]
                 assert numbers == list(range(first, first + len(numbers))), f"after {subscriber.begun}: a hole"
 
     # Running the loop.

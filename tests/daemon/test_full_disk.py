@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dahdi_py.wire.messages.common import Cursor
 from tests.daemon.conftest import StartDaemon
 from tests.daemon.process import DaemonProcess, Listener
 from tests.daemon.scripted_host import ScriptedHost
@@ -47,6 +48,22 @@ def test_a_host_hears_what_has_come_and_keeps_it_until_it_is_on_disk(
         pass
     assert durable.n == host.n
     told.close()
+
+
+def test_who_comes_back_while_the_disk_refuses_hears_what_it_missed(
+    host: ScriptedHost, start_daemon: StartDaemon, refusing: Path
+) -> None:
+    """What is nowhere else is kept in memory."""
+    daemon = adopting(start_daemon, host, refusing)
+    first = Listener(daemon.socket, kinds=["call."])
+    for n in range(1500):
+        host.say("call.digits", None, span="east", call=f"c{n}")
+    middle = first.wait("call.digits", call="c2")
+    first.close()
+    later = Listener(daemon.socket, after=Cursor(epoch=middle.epoch, n=middle.n), kinds=["call."])
+    later.wait("call.digits", call="c1499")
+    assert [event.call for event in later.events] == [f"c{n}" for n in range(3, 1500)]
+    later.close()
 
 
 def test_a_host_of_protocol_1_is_told_before_it_falls_silent(
