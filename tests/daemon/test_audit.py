@@ -72,6 +72,23 @@ def test_forced_actions_say_who_and_why_also_after_a_restart(daemon: DaemonProce
         ]  # fmt: skip
 
 
+def test_every_way_to_a_channel_or_a_call_is_on_record(daemon: DaemonProcess, host: ScriptedHost) -> None:
+    with daemon.client() as core, daemon.client() as serving:
+        for one in core.allocate_span("east").leases:
+            core.release(one.token)
+        lease = core.allocate(span="east", timeslot=9)
+        core.hand_over(lease.token)
+        serving.reclaim(lease.token)
+        offers = serving.serve()
+        host.offer("in-1", "east", "2001")
+        assert next(offers).offer is not None
+        core.claim("in-1")
+        entries = eventually(lambda: found if len(found := audit(core)) == 5 else [])
+        assert [(one.action, one.outcome) for one in reversed(entries)] == [
+            (action, "ok") for action in ("allocate_span", "allocate", "hand_over", "reclaim", "claim")
+        ]
+
+
 @as_root
 def test_whoever_uses_another_users_lease_is_on_record(host: ScriptedHost, start_daemon: StartDaemon) -> None:
     daemon = start_daemon(access=f"operate = [{NOBODY}]")
