@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dahdi_py.core.performance_bins import History, thresholds
 from dahdi_py.core.performance_second import LineKind, Second
-from dahdi_py.daemon import eventstore, ledger, store
+from dahdi_py.daemon import eventstore, journal, ledger, store
 from dahdi_py.daemon.auditlog import Noted
 from dahdi_py.daemon.journal import Batch, Item, Journal
 from dahdi_py.daemon.performance_store import changes, load
@@ -193,6 +194,32 @@ def test_events_that_are_there_already_do_not_count_again(tmp_path: Path) -> Non
         writer.write([Event(epoch=epoch, n=n, utc_ns=0, kind="x") for n in range(1, 41)])
     assert len(eventstore.after(db, epoch, 0, 1000).events) == 40
     db.close()
+
+
+async def _in_quick_succession(directory: Path) -> list[list[int]]:
+    """Batches as they were published: one at once, and what comes within the time of a group with the next."""
+    heard, batches = Heard(directory), []
+    noted = heard.journal._publish
+
+    def note(batch: Batch) -> None:
+        batches.append([item.event.n for item in batch if item.event is not None])
+        noted(batch)
+
+    heard.journal._publish = note
+    heard.journal.open(10**9)
+    heard.put(1)
+    await heard.until(lambda: heard.durable == [1])
+    for n in range(2, 40):
+        heard.put(n)
+        await asyncio.sleep(0)
+    await heard.until(lambda: len(heard.durable) == 39)
+    heard.journal.close()
+    return batches
+
+
+def test_what_happens_in_quick_succession_shares_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "GROUP_S", 5.0)
+    assert asyncio.run(_in_quick_succession(tmp_path)) == [[1], list(range(2, 40))]
 
 
 async def _refused_and_back(directory: Path) -> None:
