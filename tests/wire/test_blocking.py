@@ -6,8 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -75,13 +75,88 @@ def test_a_socket_of_others_says_that_a_group_is_missing(service: Service, run_d
     assert "group" in done.stdout
 
 
-def test_no_answer_in_time_closes_the_connection(service: Service) -> None:
-    connection = Connection(service.path, timeout=0.05)
+def later(
+    service: Service, text: str, connection: Connection, unwanted: Callable[[Echoed], None] | None = None
+) -> None:
+    """The call has timed out, and the service has it."""
+    count = len(service.later)
     with pytest.raises(Timeout, match=r"did not answer org\.dahdipy\.Test\.Later in time"):
-        connection.call("org.dahdipy.Test.Later", Echo(text="a"), Echoed)
-    assert connection.closed
-    with pytest.raises(Unreachable, match="is closed"):
-        connection.call("org.dahdipy.Test.Echo", Echo(text="a"), Echoed)
+        connection.call_fds("org.dahdipy.Test.Later", Echo(text=text), Echoed, unwanted=unwanted)
+    wait_for(lambda: len(service.later) > count)
+
+
+def test_an_answer_that_comes_late_is_swallowed_and_the_connection_goes_on(service: Service) -> None:
+    unwanted: list[Echoed] = []
+    with Connection(service.path, timeout=0.05) as connection:
+        later(service, "a", connection, unwanted.append)
+        later(service, "b", connection)
+        assert not connection.closed
+        assert connection.owing
+        service.run(service.answer_later)
+        wait_for(lambda: not connection.settle())
+        assert not connection.owing
+        assert [reply.text for reply in unwanted] == ["a"]
+        assert not service.gone
+
+
+def test_a_late_answer_comes_before_that_of_the_next_call(service: Service) -> None:
+    unwanted: list[Echoed] = []
+    with Connection(service.path, timeout=0.05) as connection:
+        later(service, "a", connection, unwanted.append)
+        service.run(service.answer_later)
+        wait_for(lambda: service.run(lambda: not service.later))
+        connection.timeout = PATIENCE_S
+        assert connection.call("org.dahdipy.Test.Echo", Echo(text="b"), Echoed).text == "b"
+        assert [reply.text for reply in unwanted] == ["a"]
+
+
+def test_descriptors_of_a_late_answer_are_closed(service: Service) -> None:
+    with Connection(service.path, timeout=0.05) as connection:
+        later(service, "a", connection)
+        before = open_descriptors()
+        with pytest.raises(Timeout):
+            connection.call("org.dahdipy.Test.Pipe", None, Echoed)
+        service.run(service.answer_later)
+        wait_for(lambda: not connection.settle())
+        wait_for(lambda: open_descriptors() == before)
+
+
+def test_a_late_error_is_swallowed(service: Service) -> None:
+    with Connection(service.path, timeout=0.05) as connection:
+        later(service, "a", connection)
+        with pytest.raises(Timeout):
+            connection.call("org.dahdipy.Test.Fail", None, Empty)
+        service.run(service.answer_later)
+        wait_for(lambda: not connection.settle())
+        assert connection.call("org.dahdipy.Test.Echo", Echo(text="b"), Echoed).text == "b"
+
+
+def test_a_request_that_did_not_go_out_whole_goes_on_before_the_next(run_dir: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(run_dir / "s"))
+        listening.listen()
+        with Connection(run_dir / "s", timeout=0.05) as connection:
+            server, _ = listening.accept()
+            with server:
+                for _ in range(8):  # more than a socket holds: one of them stops in its middle
+                    with suppress(Timeout):
+                        connection.call("a.b.C", {"pad": "x" * 50_000}, dict)
+                answered = threading.Thread(target=_answer_all, args=(server,))
+                answered.start()
+                connection.timeout = PATIENCE_S
+                assert connection.call("a.b.D", None, dict) == {"method": "a.b.D"}
+                answered.join(PATIENCE_S)
+
+
+def _answer_all(server: socket.socket) -> None:
+    """Every whole request up to one for `a.b.D` is answered with its own method."""
+    octets, method = b"", ""
+    while method != "a.b.D":
+        octets += server.recv(65536)
+        *whole, octets = octets.split(b"\0")
+        for request in whole:
+            method = msgspec.json.decode(request)["method"]
+            server.sendall(msgspec.json.encode({"parameters": {"method": method}}) + b"\0")
 
 
 def test_the_first_answer_of_a_stream_has_the_timeout_and_the_rest_take_their_time(service: Service) -> None:
