@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import suppress
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,19 +17,18 @@ from dahdi_py.client.aio_asker import R
 from dahdi_py.client.aio_calls import AsyncCalls
 from dahdi_py.client.aio_leases import AsyncLeases
 from dahdi_py.client.aio_state import AsyncState
+from dahdi_py.client.back_off import back_off_s, passes
 from dahdi_py.client.link import Link
-from dahdi_py.client.requests import cursor_request
-from dahdi_py.client.tokens import Tokens
-from dahdi_py.errors import AccessError, DahdiPyError, HostUnavailable, NotFound, Unreachable
+from dahdi_py.client.requests import cursor_request, give_back
+from dahdi_py.client.tokens import GONE, Tokens
+from dahdi_py.errors import AccessError, DahdiPyError, Timeout, Unreachable
 from dahdi_py.wire.framing import close_all
+from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages.calls import ServeReply, ServeRequest
-from dahdi_py.wire.messages.channels import AllocateSpanReply, ReclaimReply, ReclaimRequest
+from dahdi_py.wire.messages.channels import ReclaimReply, ReclaimRequest
 from dahdi_py.wire.messages.common import Cursor
+from dahdi_py.wire.messages.daemon import Status
 from dahdi_py.wire.messages.events import Event, MonitorReply, MonitorRequest
-
-_RECLAIM_S = 30.0
-"""How long a daemon keeps orphaned leases for their owners, s."""
-_RECLAIM_EVERY_S = 0.5
 
 
 class AsyncClient(AsyncState, AsyncLeases, AsyncCalls):
@@ -36,7 +36,11 @@ class AsyncClient(AsyncState, AsyncLeases, AsyncCalls):
 
     When the daemon goes away, calls under way fail with `Unreachable`; then the client connects again with back-off,
     reclaims every lease and call it owns, and goes on with its streams where they were. Calls made meanwhile wait for
-    that within their timeout.
+    that within their timeout. A lease that cannot be reclaimed yet (its line host is not back) is tried again; it is
+    forgotten when it has ended or is another's.
+
+    An answer that does not come in time is a `Timeout`: the connection and everything owned live on. The late answer
+    is thrown away; a lease or call that it brings is given back, as it is when the task that asked was cancelled.
 
         async with AsyncClient(label="my core") as client:
             async for served in client.serve(numbers=["2001-2009"]):
@@ -93,13 +97,12 @@ class AsyncClient(AsyncState, AsyncLeases, AsyncCalls):
         return await self._link.call(method, request, reply, unwanted=self._give_back)
 
     def _give_back(self, reply: Any) -> None:
-        tokens = [one.token for one in reply.leases] if isinstance(reply, AllocateSpanReply) else [reply.token]
-        for token in filter(None, tokens):
-            self._go_on(self._release_unwanted(token))
+        for method, request in give_back(reply):
+            self._go_on(self._ask_unwatched(method, request))
 
-    async def _release_unwanted(self, token: str) -> None:
+    async def _ask_unwatched(self, method: str, request: msgspec.Struct) -> None:
         with suppress(DahdiPyError):
-            await self.release(token)
+            await self._call(method, request, Empty)
 
     def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -112,22 +115,34 @@ class AsyncClient(AsyncState, AsyncLeases, AsyncCalls):
             self._go_on(self._reclaim_later(waiting))
 
     async def _reclaim(self, leases: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """The leases whose line host the daemon has not reached yet."""
-        waiting = []
-        for token, label in leases:
+        """Those that could not be reclaimed yet; what has ended meanwhile is forgotten."""
+        waiting: list[tuple[str, str]] = []
+        for n, (token, label) in enumerate(leases):
+            if (token, label) not in self._tokens.held():
+                continue
             request = ReclaimRequest(token=token, label=label)
             try:
                 await self._link.call("Channels.Reclaim", request, ReclaimReply, restoring=True)
-            except HostUnavailable:
-                waiting.append((token, label))
-            except (AccessError, NotFound):
+            except GONE:
                 self._tokens.ended(token)
+            except Timeout:
+                return waiting + leases[n:]  # the others would wait as long
+            except Unreachable:
+                raise
+            except AccessError:
+                waiting.append((token, label))
+                # Who is turned away hears so in place of its first answer, and is cut off: before others ask.
+                with suppress(Timeout):
+                    await self._link.call("Daemon.Status", None, Status, restoring=True)
+            except DahdiPyError:
+                waiting.append((token, label))
         return waiting
 
     async def _reclaim_later(self, leases: list[tuple[str, str]]) -> None:
+        # A connection that is lost meanwhile ends this: the next one begins with all that is owned.
         with suppress(DahdiPyError):
-            for _ in range(round(_RECLAIM_S / _RECLAIM_EVERY_S)):
-                await asyncio.sleep(_RECLAIM_EVERY_S)
+            for attempt in count():
+                await asyncio.sleep(back_off_s(attempt))
                 leases = await self._reclaim(leases)
                 if not leases:
                     return
@@ -154,19 +169,19 @@ class AsyncClient(AsyncState, AsyncLeases, AsyncCalls):
             kinds: Exact kinds, or prefixes ending in a dot such as `call.`; empty for all.
             after: Everything later than this first; a `gap` event when it is no longer kept.
         """
-        attempt = 0
+        attempt, begun = 0, False
         while not self._link.closed:
             request = MonitorRequest(kinds=list(kinds), span=span, call=call, group=group, after=cursor_request(after))
             try:
                 async for reply in self._link.stream("Events.Monitor", request, MonitorReply):
-                    attempt = 0
+                    attempt, begun = 0, True
                     for event in reply.events:
                         self._tokens.happened(event)
                         after = Cursor(epoch=event.epoch, n=event.n)
                         yield event
                     after = reply.cursor
-            except Unreachable:
-                if not self._resume:
+            except (Unreachable, AccessError) as error:
+                if not (self._resume and passes(error) and (begun or isinstance(error, Unreachable))):
                     raise
                 await self._link.pause(attempt)
                 attempt += 1
@@ -193,14 +208,14 @@ class AsyncClient(AsyncState, AsyncLeases, AsyncCalls):
         request = ServeRequest(
             groups=list(groups), numbers=list(numbers), label=label or self.label, priority=priority, sharing=sharing
         )
-        attempt = 0
+        attempt, begun = 0, False
         while not self._link.closed:
             try:
                 async for reply in self._link.stream("Calls.Serve", request, ServeReply):
-                    attempt = 0
+                    attempt, begun = 0, True
                     yield reply
-            except Unreachable:
-                if not self._resume:
+            except (Unreachable, AccessError) as error:
+                if not (self._resume and passes(error) and (begun or isinstance(error, Unreachable))):
                     raise
                 await self._link.pause(attempt)
                 attempt += 1

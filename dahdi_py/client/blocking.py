@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -14,18 +13,16 @@ import msgspec
 from dahdi_py.client.blocking_asker import R
 from dahdi_py.client.blocking_calls import Calls
 from dahdi_py.client.blocking_leases import Leases
+from dahdi_py.client.blocking_link import BlockingLink
 from dahdi_py.client.blocking_state import State
 from dahdi_py.client.event_stream import EventStream
 from dahdi_py.client.offer_stream import OfferStream
 from dahdi_py.client.requests import cursor_request
 from dahdi_py.client.tokens import Tokens
-from dahdi_py.errors import AccessError, HostUnavailable, NotFound, Unreachable
 from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.framing import close_all
 from dahdi_py.wire.messages.calls import ServeReply, ServeRequest
-from dahdi_py.wire.messages.channels import ReclaimReply, ReclaimRequest
 from dahdi_py.wire.messages.common import Cursor
-from dahdi_py.wire.messages.daemon import Status
 from dahdi_py.wire.messages.events import MonitorReply, MonitorRequest
 from dahdi_py.wire.places import client_socket
 
@@ -35,7 +32,12 @@ class Client(State, Leases, Calls):
 
     Leases and calls belong to the connection behind it. When that ends, the call under way fails with `Unreachable`;
     the next one connects anew and first reclaims every lease and call that is owned. Streams have connections of their
-    own; they go on where they were when the daemon is back, and reclaim what is owned at once.
+    own; they go on where they were when the daemon is back, and reclaim what is owned at once. A lease that cannot be
+    reclaimed yet (its line host is not back, the daemon has too many connections) is tried again, by a thread too;
+    it is forgotten when it has ended or is another's.
+
+    An answer that does not come in time is a `Timeout`: the connection and everything owned live on. The late answer
+    is thrown away; a lease or call that it brings is given back.
 
     Args:
         socket: The control socket; None takes the first that answers of the usual places.
@@ -62,47 +64,21 @@ class Client(State, Leases, Calls):
         self._timeout = timeout
         self._resume = resume
         self._tokens = Tokens()
-        self._lock = threading.RLock()
-        self._connection = self._connect()
+        self._link = BlockingLink(self._connect, self._tokens)
 
     def _connect(self) -> Connection:
         return Connection(client_socket().path if self._socket is None else self._socket, self._timeout)
 
     def _call_fds(self, method: str, request: msgspec.Struct | None, reply: type[R]) -> tuple[R, list[int]]:
-        with self._lock:
-            if self._connection.closed:
-                self._connection = self._connect()
-                self._reclaim()
-            return self._connection.call_fds(f"org.dahdipy.{method}", request, reply)
+        return self._link.call(method, request, reply)
 
     def _lease(self, method: str, request: msgspec.Struct, reply: type[R]) -> tuple[R, list[int]]:
-        return self._call_fds(method, request, reply)
+        return self._link.call(method, request, reply, lease=True)
 
     def _call(self, method: str, request: msgspec.Struct | None, reply: type[R]) -> R:
-        answer, fds = self._call_fds(method, request, reply)
+        answer, fds = self._link.call(method, request, reply)
         close_all(fds)
         return answer
-
-    def _reclaim(self) -> None:
-        """What is owned is this connection's again; what has ended meanwhile is forgotten."""
-        for token, label in self._tokens.held():
-            try:
-                request = ReclaimRequest(token=token, label=label)
-                self._connection.call("org.dahdipy.Channels.Reclaim", request, ReclaimReply)
-            except HostUnavailable:
-                continue
-            except (AccessError, NotFound):
-                self._tokens.ended(token)
-
-    def _revive(self) -> None:
-        """The connection is a live one, and everything owned is reclaimed: a stream has seen the daemon come back."""
-        with self._lock:
-            try:
-                self._call("Daemon.Status", None, Status)
-            except Unreachable:
-                self._call("Daemon.Status", None, Status)
-            else:
-                self._reclaim()
 
     def snapshot(self) -> MonitorReply:
         """The whole state and its cursor: with the events after it, exactly what is."""
@@ -132,7 +108,7 @@ class Client(State, Leases, Calls):
             connection = self._connect()
             return connection, connection.stream("org.dahdipy.Events.Monitor", request, MonitorReply)
 
-        return EventStream(follow, after, self._tokens.happened, self._revive if self._resume else None)
+        return EventStream(follow, after, self._tokens.happened, self._link.revive if self._resume else None)
 
     def serve(
         self,
@@ -159,11 +135,11 @@ class Client(State, Leases, Calls):
             connection = self._connect()
             return connection, connection.stream("org.dahdipy.Calls.Serve", request, ServeReply)
 
-        return OfferStream(begin, self._revive if self._resume else None)
+        return OfferStream(begin, self._link.revive if self._resume else None)
 
     def close(self) -> None:
         """The connection has ended: calls it owned are cleared, leases ended."""
-        self._connection.close()
+        self._link.close()
 
     def __enter__(self) -> Self:
         return self

@@ -123,7 +123,11 @@ class Link:
                 self._caller.call(f"org.dahdipy.{method}", request, reply_type, partial(_settle, answer, unwanted))
                 return await answer
         except TimeoutError:
+            _abandon(answer, unwanted)
             raise Timeout(f"the daemon did not answer {method} within {self._timeout:g} s") from None
+        except asyncio.CancelledError:
+            _abandon(answer, unwanted)
+            raise
 
     async def stream(self, method: str, request: msgspec.Struct, reply_type: type[R]) -> AsyncIterator[R]:
         """The method's answers as they come, on a connection of their own.
@@ -176,6 +180,15 @@ class Link:
         self._drop()
         for caller in list(self._streams):
             caller.close()
+
+
+def _abandon(answer: asyncio.Future[Any], unwanted: Unwanted | None) -> None:
+    """The answer is nobody's: one that has come already, as `_settle` finds it when it comes later."""
+    if answer.done() and not answer.cancelled() and answer.exception() is None:
+        reply, fds = answer.result()
+        close_all(fds)
+        if unwanted is not None:
+            unwanted(reply)
 
 
 def _settle(

@@ -9,8 +9,8 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
-from dahdi_py.client.back_off import back_off_s
-from dahdi_py.errors import Unreachable
+from dahdi_py.client.back_off import back_off_s, passes
+from dahdi_py.errors import DahdiPyError, Unreachable
 from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.messages.calls import ServeReply
 
@@ -64,8 +64,9 @@ class OfferStream:
                 revive()
                 self._begin()
                 return
-            except Unreachable:
-                continue
+            except DahdiPyError as error:
+                if not passes(error):
+                    raise
 
     def close(self) -> None:
         """Nothing more is offered here; calls that were claimed go on."""

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from dahdi_py.wire.messages.calls import PlaceRequest
+import msgspec
+
+from dahdi_py.wire.messages.calls import HangupRequest, PlaceReply, PlaceRequest
+from dahdi_py.wire.messages.channels import AllocateSpanReply, ReleaseRequest
 from dahdi_py.wire.messages.common import BearerRequest, Cursor, CursorRequest, PartyRequest
 
 
@@ -78,3 +81,12 @@ def place_request(called: str | PartyRequest, label: str, options: PlaceOptions)
 def cursor_request(cursor: Cursor | None) -> CursorRequest | None:
     """The cursor as a request carries it."""
     return None if cursor is None else CursorRequest(epoch=cursor.epoch, n=cursor.n)
+
+
+def give_back(reply: Any) -> list[tuple[str, msgspec.Struct]]:
+    """What to ask, method and parameters, so that nothing is left of a call or leases whose asker has given up."""
+    if isinstance(reply, PlaceReply):
+        # By its id: a call that waits for a channel has no token yet.
+        return [("Calls.Hangup", HangupRequest(call=reply.call, token=reply.token))]
+    tokens = [one.token for one in reply.leases] if isinstance(reply, AllocateSpanReply) else [reply.token]
+    return [("Channels.Release", ReleaseRequest(token=token)) for token in tokens]

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+from dahdi_py.errors import NotFound, NotOwner, StaleToken
 from dahdi_py.wire.messages.events import Event
+
+GONE = (StaleToken, NotOwner, NotFound)
+"""What a lease is answered with on being reclaimed when it is not ours any more; any other error may pass."""
 
 _PLACES = frozenset(("call.moved", "call.attempt"))
 _ENDS = frozenset(("call.ended", "channel.released"))
@@ -16,7 +20,7 @@ class Tokens:
     its call hung up, or an event tells its end; what ended unseen is found stale when it is reclaimed, and forgotten
     then.
 
-    Synchronization: external.
+    Synchronization: none needed: each step on a table is one of the interpreter's own.
     """
 
     def __init__(self) -> None:
@@ -35,9 +39,9 @@ class Tokens:
     def ended(self, token: str) -> None:
         """The lease is no more."""
         self._labels.pop(token, None)
-        for call in [call for call, other in self._of_call.items() if other == token]:
-            del self._of_call[call]
-            del self._call_labels[call]
+        for call in [call for call, other in list(self._of_call.items()) if other == token]:
+            self._of_call.pop(call, None)
+            self._call_labels.pop(call, None)
 
     def call_ended(self, call: str) -> None:
         """The call, and the lease it was on, are no more."""
@@ -48,8 +52,8 @@ class Tokens:
     def happened(self, event: Event) -> None:
         """The event is taken into account."""
         if event.kind in _PLACES and event.call in self._of_call and event.token:
-            self._labels.pop(self._of_call[event.call], None)
-            self.began(event.token, self._call_labels[event.call], event.call)
+            self._labels.pop(self._of_call.get(event.call, ""), None)
+            self.began(event.token, self._call_labels.get(event.call, ""), event.call)
         elif event.kind in _ENDS:
             self.call_ended(event.call)
             if event.token in self._labels:

@@ -49,6 +49,7 @@ class Desk:
         asked: Every call, in order: connection, method, parameters.
         answers: By method, who answers instead of the plain sample.
         events: Every event so far; `publish` adds one and tells who follows.
+        limits: Of the server, from the next opening on.
     """
 
     def __init__(self, path: Path, epoch: int = 1) -> None:
@@ -57,6 +58,7 @@ class Desk:
         self.asked: list[tuple[int, str, Any]] = []
         self.answers: dict[str, Callable[[Request, Any], None]] = {}
         self.events: list[Event] = []
+        self.limits = Limits(output_octets=100_000)
         self._followers: list[Request] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -80,7 +82,7 @@ class Desk:
 
     def _serve(self) -> Server:
         self._followers.clear()
-        server = Server(self._loop, self.path, limits=Limits(output_octets=100_000))
+        server = Server(self._loop, self.path, limits=self.limits)
         for interface in PUBLIC:
             handlers = {method.name: partial(self._take, interface, method) for method in interface.methods}
             server.register(interface, handlers)
@@ -136,6 +138,10 @@ class Desk:
     def peers(self) -> list[Peer]:
         """Who is connected now."""
         return self.run(lambda: self._server.peers)  # type: ignore[no-any-return]
+
+    def reclaimed(self) -> list[str]:
+        """The tokens that were asked for again."""
+        return [parameters.token for _, method, parameters in self.asked if method == "Channels.Reclaim"]
 
     def methods(self) -> list[str]:
         """What was asked, by method alone."""
