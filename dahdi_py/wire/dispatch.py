@@ -38,10 +38,11 @@ class Route:
 
         Raises:
             InvalidParameter: One is missing, unknown or of the wrong type.
-            ExpectedMore: The method streams and the call does not say `more`.
+            ExpectedMore: The method streams and the call does not say `more`, or wants no answer at all.
         """
-        if self.method.stream and not call.more:
-            raise ExpectedMore(f"{self.name} answers more than once: call it with more")
+        if self.method.stream and (call.oneway or not call.more):
+            instead = "with more and not oneway" if call.oneway else "with more"
+            raise ExpectedMore(f"{self.name} answers more than once: call it {instead}")
         text = call.parameters
         if text is NO_PARAMETERS and self.method.params is Empty:
             return _EMPTY

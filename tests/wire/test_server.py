@@ -146,6 +146,17 @@ def test_a_call_one_way_has_no_answer(connection: Connection, service: Service) 
     assert connection.call("org.dahdipy.Test.Echo", Echo(text="next"), Echoed).text == "next"
 
 
+def test_a_stream_one_way_is_refused_and_logged(
+    connection: Connection, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    sock = socket.socket(fileno=os.dup(connection.fileno()))
+    with sock:
+        sock.sendall(b'{"method":"org.dahdipy.Test.Forever","oneway":true,"more":true}\0')
+    assert connection.call("org.dahdipy.Test.Echo", Echo(text="next"), Echoed).text == "next"
+    assert service.followers == []
+    assert "org.dahdipy.Test.Forever answers more than once: call it with more and not oneway" in caplog.text
+
+
 def test_the_peer_is_who_the_kernel_says(run_dir: Path) -> None:
     seen: list[Peer] = []
     with serving(run_dir / "s", on_connect=seen.append) as service, Connection(service.path) as connection:
