@@ -3,7 +3,7 @@
 
 A lease that ends has its descriptor closed on our side and the channel opened anew at once: that succeeds only when no
 other process holds it any more. Until then it is ``releasing``; after two seconds it is quarantined and whoever has
-not let go is named.
+not let go is named. A span that comes up has all its channels proved so: a lessee of an earlier start may hold them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ PATIENCE_S = 2.0
 """So long a lessee may still be closing its descriptor before it is complained about."""
 RETRY_S = 1.0
 _FIRST_RETRY_S = 0.01
+_FROM_BEFORE = "a process that had it open when its span came up"
 
 
 class Channels:
@@ -79,6 +80,16 @@ class Channels:
             message = f"span {span} has no B-channel in timeslot {timeslot}"
             raise NotFound(message, kind="channel", name=f"{span}:{timeslot}")
         return channel
+
+    def prove_free(self, line: SpanLine) -> None:
+        """No channel of the span is given out before it is proved that nobody holds it, whoever had it before.
+
+        Leases die with their host, the descriptors handed out under them do not.
+        """
+        for channel in line.bchannels.values():
+            if channel.lease is None and channel.pending is not Phase.RELEASING:
+                channel.vacate(Phase.RELEASING)
+                self._ask_whether_free(channel, _FROM_BEFORE)
 
     def open(self, lease: Lease, done: OnOpen, media: Media | None = None) -> None:
         """The leased channel has our copy of its descriptor, and `done` knows, or why it has none: now or later.
@@ -243,15 +254,18 @@ class Channels:
     def _left(self, channel: BChannel, lease: Lease, opened: bool) -> None:
         """A channel without its lease: proved, restarted, or simply free."""
         if opened:
-            channel.released = self._now()
-            channel.complained = False
-            channel.lessee = channel.lessee or _describe(lease.owner)
-            self._timeslots.prove(channel)
+            self._ask_whether_free(channel, channel.lessee or _describe(lease.owner))
         elif channel.must_restart:
             channel.vacate(Phase.RESTARTING)
             self.tell(channel)
         else:
             self._emptied(channel)
+
+    def _ask_whether_free(self, channel: BChannel, lessee: str) -> None:
+        channel.released = self._now()
+        channel.complained = False
+        channel.lessee = lessee
+        self._timeslots.prove(channel)
 
     def _emptied(self, channel: BChannel) -> None:
         """A channel that carries nothing any more; one that was shutting down is locked by that."""
@@ -266,8 +280,12 @@ class Channels:
         if isinstance(error, DeviceBusy):
             self._still_held(channel)
             return
-        if error is not None:  # gone: nobody can hold what is not there
+        if error is not None:
             log.info("timeslot %d of span %s: %s", channel.timeslot, channel.line.name, error)
+            if channel.line.ready:  # no answer is no proof
+                self._not_proved(channel, RETRY_S)
+                return
+        # A span that is gone takes what was open of it along, and all is proved when it comes back.
         was_held, channel.held = channel.held, False
         channel.lessee = ""
         channel.complained = False
@@ -282,11 +300,7 @@ class Channels:
         now = self._now()
         waited = now - channel.released
         if waited < PATIENCE_S:
-            if not channel.held:
-                channel.held = True
-                self.tell(channel)
-            self.deadlines.set(channel, min(now + max(_FIRST_RETRY_S, waited / 2), channel.released + PATIENCE_S))
-            self.on_deadline()
+            self._not_proved(channel, min(max(_FIRST_RETRY_S, waited / 2), channel.released + PATIENCE_S - now))
             return
         if not channel.complained:
             channel.complained = True
@@ -295,9 +309,16 @@ class Channels:
                 "span %s timeslot %d is quarantined: its last lessee still holds it open: %s",
                 channel.line.name, channel.timeslot, channel.lessee,
             )  # fmt: skip
+            channel.held = True
             self.tell(channel)
             self.on_free(channel)
-        self.deadlines.set(channel, now + RETRY_S)
+        self._not_proved(channel, RETRY_S)
+
+    def _not_proved(self, channel: BChannel, retry_s: float) -> None:
+        if not channel.held:
+            channel.held = True
+            self.tell(channel)
+        self.deadlines.set(channel, self._now() + retry_s)
         self.on_deadline()
 
 

@@ -12,7 +12,7 @@ from dahdi_py.backends.base import Counters, LineConfig, Media, SpanInfo, SpanSt
 from dahdi_py.core import config
 from dahdi_py.core.channel import Channel, SpanChannels
 from dahdi_py.core.hold_down import LONGEST_S, HoldDown
-from dahdi_py.core.terms import Alarms, Disabled, Mode, Node, Timeslot
+from dahdi_py.core.terms import Alarms, Disabled, Mode, Node, Phase, Timeslot
 from dahdi_py.core.trunkgroup import default_order
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.ffi.libpri import SERVICE_SWITCHES
@@ -36,7 +36,7 @@ class BChannel(Channel):
         opening: Who waits for it to be opened; None while nobody does.
         proving: It is being proved free.
         released: When its last lease ended (s, monotonic), while that is not proved.
-        held: Somebody still holds a descriptor after its last lease.
+        held: It could not be proved free at once, and whoever follows knows that it is ``releasing``.
         complained: For so long that he was named for it.
         lessee: Who that was.
         remote_oos: The far end took it out of service.
@@ -73,11 +73,12 @@ class BChannel(Channel):
         self.since_ns = 0
 
     def state(self) -> ChannelState:
-        """The channel in X.731 words."""
+        """The channel in X.731 words; one that is only just being proved free is idle to who follows."""
         lease = self.lease
+        phase = None if self.pending is Phase.RELEASING and not self.held else self.phase
         return ChannelState(
             span=self.span.name, timeslot=self.timeslot, administrative=str(self.administrative),
-            disabled=str(self.disabled or ""), phase=str(self.phase or ""), token=lease.token if lease else "",
+            disabled=str(self.disabled or ""), phase=str(phase or ""), token=lease.token if lease else "",
             call=lease.call if lease else "", lessee=self.lessee if self.complained else "", who=self.who,
             why=self.why, since_ns=self.since_ns,
         )  # fmt: skip

@@ -58,7 +58,8 @@ class Lines:
         self._complained: dict[tuple[int, str], float] = {}
 
     def line_up(self, line: SpanLine, fd: int) -> None:
-        """The span is started: its D-channel gets the descriptor, and its link comes up by itself."""
+        """The span is started: its channels are being proved free; its D-channel's link comes up by itself."""
+        self._channels.prove_free(line)
         if fd >= 0:
             self.close_dchannel(line)
             line.dchannel_fd = fd
