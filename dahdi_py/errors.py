@@ -125,7 +125,7 @@ class OutOfService(AllocationError):
 
 
 class Glare(AllocationError):
-    """The far end took the channel at the same moment."""
+    """The far end took the channel at the same moment: no method's answer, but `error` in the data of `call.ended`."""
 
     code = "org.dahdipy.Glare"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dahdi_py.core import cause as causes
 from dahdi_py.core.call import CallPhase
-from dahdi_py.errors import AllocationError
+from dahdi_py.errors import AllocationError, Glare
 from dahdi_py.linehost.calls import Calls
 from dahdi_py.linehost.line import BChannel
 from dahdi_py.linehost.linecall import OutgoingCall
@@ -45,6 +45,7 @@ class Contention:
         To hold another for it meanwhile would only keep that from a call that can have it.
         """
         if ours.bound:
+            ours.error = Glare.code
             self._calls.lose_channel(ours)
             reason = f"glare: the far end took timeslot {ours.timeslot} at the same moment"
             self._calls.hangup(ours, causes.CHANNEL_NOT_AVAILABLE, "peer", reason)

@@ -36,6 +36,7 @@ class LineCall(Call):
         media: The channel is agreed, and whoever owns the call was told.
         hung_up: We have told libpri to clear it.
         cleared_by: Who cleared it, as soon as that is known.
+        error: The wire name of the error that its end is; empty for an end as calls have it.
         earlier: Messages of SETUPs before this one.
         emergency: It passes drains and hold-down, and is never pre-empted nor cleared by force.
         group: The trunk group it was placed in.
@@ -46,7 +47,7 @@ class LineCall(Call):
 
     __slots__ = (
         "alerting_ns", "answered_at", "answered_ns", "attempt", "bearer", "called", "calling", "cause", "cleared_by",
-        "correlation", "earlier", "emergency", "group", "handle", "hung_up", "lease", "line", "media", "owner",
+        "correlation", "earlier", "emergency", "error", "group", "handle", "hung_up", "lease", "line", "media", "owner",
         "reason", "slot", "started_ns", "timeslot", "waits_for",
     )  # fmt: skip
 
@@ -74,6 +75,7 @@ class LineCall(Call):
         self.cause = 0
         self.cleared_by = ""
         self.reason = ""
+        self.error = ""
         self.earlier: list[Message] = []
         self.emergency = False
         self.group = ""
@@ -132,6 +134,7 @@ class LineCall(Call):
             ended_ns=ended_at + offset, duration_ns=ended_at - self.answered_at if self.answered_at else 0,
             messages=[*self.earlier, *messages(moments, offset)], correlation=self.correlation, owner=self.owner,
             emergency=self.emergency, group=self.group, overruns=missed.overruns, underruns=missed.underruns,
+            error=self.error,
         )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from dahdi_py.daemon import ledger, told
 from dahdi_py.daemon.clients import Client
 from dahdi_py.daemon.inventory import Inventory
 from dahdi_py.daemon.news import News
+from dahdi_py.errors import Glare
 from dahdi_py.wire.messages.common import Bearer, Owner, Party
-from dahdi_py.wire.messages.host import LeaseEnded, Offered, Preempted, Progressed
+from dahdi_py.wire.messages.host import Ended, LeaseEnded, Offered, Preempted, Progressed
 from tests.daemon.process import TWO_HOSTS
 
 SOURCE = told.Source("a", 1)
@@ -27,7 +28,9 @@ class Host:
         self.inventory = Inventory(parse(tomllib.loads(TWO_HOSTS.format(service="", access="", calls=""))))
         self.n = 0
 
-    def tells(self, kind: str, data: msgspec.Struct | None = None, known: bool = False) -> told.Told:
+    def tells(
+        self, kind: str, data: msgspec.Struct | dict[str, object] | None = None, known: bool = False
+    ) -> told.Told:
         self.n += 1
         event = News(
             n=self.n, utc_ns=self.n, monotonic_ns=self.n, kind=kind, span="east", timeslot=1, call="c", token="a/1/1",
@@ -93,3 +96,19 @@ def test_a_lease_that_ends_leaves_its_call_to_be_cleared(host: Host) -> None:
     assert channel is not None
     assert (channel.busy, channel.token, host.inventory.leases) == (True, "", {})
     assert host.inventory.calls["c"].phase == "releasing"
+
+
+@pytest.mark.parametrize("error", [None, "", Glare.code])
+def test_who_lost_its_lease_to_glare_is_told_so_and_an_older_host_says_nothing(host: Host, error: str | None) -> None:
+    ended = Ended(
+        direction="incoming", called=Party(), calling=Party(), bearer=Bearer(), span="east", timeslot=1, attempt=1,
+        cause=44, location="", cleared_by="peer", reason="glare", started_ns=1, alerting_ns=0, answered_ns=0,
+        ended_ns=2, duration_ns=0, messages=[], error=error or "",
+    )  # fmt: skip
+    data = msgspec.to_builtins(ended)
+    if error is None:
+        del data["error"]
+    what = host.tells("call.ended", data)
+    assert isinstance(what.data, msgspec.Raw)
+    assert msgspec.json.decode(what.data).get("error") == error
+    assert isinstance(what.entry, ledger.Closed)

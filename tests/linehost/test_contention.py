@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dahdi_py.core.terms import Node
-from dahdi_py.errors import ChannelBusy, StaleToken
+from dahdi_py.errors import ChannelBusy, Glare, StaleToken
 from dahdi_py.ffi import libpri_events as ev
 from tests.linehost.farend import FarEnd
 from tests.linehost.rig import Controller, Rig, span
@@ -126,7 +126,7 @@ def test_glare_by_the_tables(rig: Rig, node: str, symmetric: bool, ours: bool, t
     if not ours_wins and ours:
         line.far.until(lambda: line.host.find("call.ended", call="ours"))
         ended = line.host.ended("ours")
-        assert (ended["cause"], ended["reason"].partition(":")[0]) == (44, "glare")
+        assert (ended["cause"], ended["reason"].partition(":")[0], ended["error"]) == (44, "glare", Glare.code)
     elif ours_wins:
         assert not line.host.find("call.moved", call="ours")
         ring = line.far.wait(ev.Ring)
@@ -146,6 +146,7 @@ def test_exclusive_glare_goes_to_the_network_and_the_lease_says_so(user: Line) -
     ended = user.host.ended("ours")
     assert ended["cause"] == 44
     assert "glare" in ended["reason"]
+    assert ended["error"] == "org.dahdipy.Glare"
     token = user.host.find("call.attempt", call="ours")[0].token
     with pytest.raises(StaleToken):
         user.host.release(token)

@@ -259,6 +259,7 @@ class Ended(Record):
         reason: Why, in words, for whatever the cause value cannot say.
         overruns: Blocks dropped because its core did not read; None where the driver keeps no count.
         underruns: Idle octets sent because its core did not write; None where the driver keeps no count.
+        error: The error's name where the end is one: org.dahdipy.Glare, the far end took the channel of its lease.
     """
 
     direction: str
@@ -284,6 +285,7 @@ class Ended(Record):
     underruns: int | None = None
     emergency: bool = False
     group: str = ""
+    error: str = ""
 
 
 class LeaseEnded(Record):
