@@ -112,10 +112,15 @@ async def serve(name: str, config: Config, run_directory: Path) -> None:
 
 def _make(name: str, config: Config, run_directory: Path) -> LineHost:
     state = Path(config.service.state) if config.service.state else state_directory(run_directory)
+    path = state / "hosts" / f"{name}.journal"
     try:
-        journal = Journal(state / "hosts" / f"{name}.journal", calls=config.service.journal)
-    except OSError as error:
-        raise ConfigError(f"service.state: {error.filename}: {error.strerror}", where="service.state") from None
+        journal = Journal(path, calls=config.service.journal)
+    except OSError as error:  # of a write or a sync it names no file
+        raise ConfigError(
+            f"service.state: {error.filename or path}: {error.strerror}: the line host starts when its start number is "
+            f"written to {path}: make room there, or name another directory",
+            where="service.state",
+        ) from None
     return LineHost(name, config, lambda card: _backend(config, card, run_directory), journal)
 
 

@@ -187,6 +187,21 @@ def test_a_line_host_that_dies_takes_its_calls_and_nothing_else(start_service: S
         events.close()
 
 
+def test_a_line_host_that_cannot_write_its_journal_says_so_and_comes_up_when_it_can(
+    start_service: StartService,
+) -> None:
+    service = start_service()
+    place = service.run / "state" / "hosts"
+    away = place.rename(place.with_name("away"))
+    place.write_text("in the way")
+    with service.client() as client:
+        os.kill(service.host_pid(), signal.SIGKILL)
+        eventually(lambda: f"{place}/sim.journal: make room" in client.hosts()[0].problem, "nobody says why")
+        place.unlink()
+        away.rename(place)
+        service.wait_for_lines()
+
+
 def test_stopping_the_daemon_alone_keeps_calls_and_the_whole_service_clears_them(start_service: StartService) -> None:
     service = start_service()
     caller, callee = service.client(), service.client()
