@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections import deque
@@ -26,6 +27,8 @@ from dahdi_py.wire.loop import turn
 from dahdi_py.wire.messages.common import Cursor
 from dahdi_py.wire.messages.events import Event, MonitorReply, MonitorRequest
 from dahdi_py.wire.server import Request
+
+LOG = logging.getLogger(__name__)
 
 RECENT = 4_096
 """Events kept in memory for subscribers that resume, where no disk has them."""
@@ -251,7 +254,10 @@ class Feed:
             return
         try:
             page = future.result()
-        except sqlite3.Error as error:
+        except Exception as error:
+            # Whatever it is, a subscriber that is told nothing any more would take it for peace.
+            if not isinstance(error, sqlite3.Error):
+                LOG.error("events after %s cannot be read", place, exc_info=error)
             self._gap(subscriber, place, f"the events on disk cannot be read: {error}")
             return
         # What is on disk may be ahead of what was published: that comes by itself.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections import deque
@@ -19,6 +20,8 @@ from dahdi_py.wire.replies import connect, decode_error, decode_reply
 
 OnReply = Callable[[Any, list[int], DahdiPyError | None], None]
 """Takes the reply (None with an error), its descriptors (the callee's to close), and the error."""
+
+log = logging.getLogger("dahdi_py.wire")
 
 _OUTPUT_OCTETS = 64 * 1024 * 1024
 _OUTPUT_MESSAGES = 1_000_000
@@ -159,15 +162,15 @@ class Caller:
             return
         if reply.error is not None:
             close_all(fds)
-            pending.on_reply(None, [], decode_error(reply))
+            _tell(pending.on_reply, None, [], decode_error(reply))
             return
         try:
             decoded = decode_reply(pending.method, reply, pending.reply_type)
         except ProtocolError as error:
             close_all(fds)
-            pending.on_reply(None, [], error)
+            _tell(pending.on_reply, None, [], error)
             return
-        pending.on_reply(decoded, fds, None)
+        _tell(pending.on_reply, decoded, fds, None)
 
     def _arm(self, due: float) -> None:
         if self._timer is not None:
@@ -187,7 +190,8 @@ class Caller:
                 # Its place in the order stays: a late answer is swallowed.
                 on_reply, one.on_reply, one.deadline = one.on_reply, None, None
                 if on_reply is not None:
-                    on_reply(None, [], Timeout(f"{self._name} did not answer {one.method} in time", path=self.path))
+                    late_by = f"{self._name} did not answer {one.method} in time"
+                    _tell(on_reply, None, [], Timeout(late_by, path=self.path))
 
     def _broken(self, error: OSError) -> None:
         # Told from the loop, never from inside `call`.
@@ -235,4 +239,12 @@ class Caller:
         with turn:
             for one in pending:
                 if one.on_reply is not None:
-                    one.on_reply(None, [], reason)
+                    _tell(one.on_reply, None, [], reason)
+
+
+def _tell(on_reply: OnReply, reply: Any, fds: list[int], error: DahdiPyError | None) -> None:
+    """It is told; what it raises is logged, and the answers that came with this one still find who waits for them."""
+    try:
+        on_reply(reply, fds, error)
+    except Exception:
+        log.exception("an answer could not be taken")

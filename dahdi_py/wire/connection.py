@@ -8,7 +8,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec
 
 import msgspec
 
@@ -30,6 +30,8 @@ from dahdi_py.wire.peer import Hooks, Limits, Peer, Turns
 from dahdi_py.wire.refusals import ProtocolError, VarlinkError
 
 log = logging.getLogger("dahdi_py.wire")
+
+Arguments = ParamSpec("Arguments")
 
 
 class Request:
@@ -78,8 +80,8 @@ class Request:
         except BaseException:
             close_all(fds)
             raise
-        if self.on_answer is not None and not continues:
-            self.on_answer(parameters, None)
+        if not continues:
+            self._tell(parameters, None)
         self._connection.answer(self, message, fds, last=not continues)
 
     @property
@@ -89,9 +91,33 @@ class Request:
 
     def fail(self, error: DahdiPyError) -> None:
         """The caller gets the error; there is no more to come."""
-        if self.on_answer is not None:
-            self.on_answer(None, error)
+        self._tell(None, error)
         self._connection.answer(self, format_error(error), (), last=True)
+
+    def guard(self, later: Callable[Arguments, None]) -> Callable[Arguments, None]:
+        """What is called later to answer; whatever it raises is the answer, so that no caller waits for ever."""
+
+        def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+            try:
+                later(*args, **kwargs)
+            except Exception as error:
+                self.failed(error)
+
+        return guarded
+
+    def failed(self, error: Exception) -> None:
+        """The caller gets what was raised, unless it was answered; what nobody foresaw is logged with its trace."""
+        if not isinstance(error, DahdiPyError):
+            log.error("%s from %r failed", self.method, self.peer, exc_info=error)
+            error = DahdiPyError(f"{self.method} failed inside the service; its log has the trace")
+        if not self.answered:
+            self.fail(error)
+
+    def _tell(self, parameters: Any, error: DahdiPyError | None) -> None:
+        # Once, also when what is told raises: the answer goes out all the same.
+        told, self.on_answer = self.on_answer, None
+        if told is not None:
+            told(parameters, error)
 
 
 class Connection:
@@ -221,10 +247,9 @@ class Connection:
                 self._complain(error)
             close_all(request.fds)
             request.fail(error)
-        except Exception:
-            log.exception("%s from %r failed", call.method, self.peer)
+        except Exception as error:
             close_all(request.fds)
-            request.fail(DahdiPyError(f"{call.method} failed inside the service; its log has the trace"))
+            request.failed(error)
 
     def _complain(self, error: DahdiPyError) -> None:
         if not self._complained:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +18,9 @@ Handler = Callable[[Any, Any], None]
 
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<field>[^`]*)`")
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_INT64 = range(-(1 << 63), 1 << 63)
+"""Varlink's `int` has 64 bits; what is longer fits neither a database nor a C structure. Source: varlink.org, IDL."""
 _EMPTY = Empty()
 
 
@@ -47,9 +50,15 @@ class Route:
         if text is NO_PARAMETERS and self.method.params is Empty:
             return _EMPTY
         try:
-            return self._decode(text)
+            given = self._decode(text)
         except UNDECODABLE as error:
-            return self._without_nulls(text, error)
+            given = self._without_nulls(text, error)
+        if _LONG_NUMBER.search(text) and (where := _beyond_64_bits(msgspec.json.decode(text))) is not None:
+            where = where.removeprefix(".")
+            raise InvalidParameter(
+                f"{self.name}: {where}: expected an int of 64 bits, {_INT64[0]} to {_INT64[-1]}", parameter=where
+            )
+        return given
 
     def _without_nulls(self, text: msgspec.Raw, error: Exception) -> Any:
         # To varlink a null member is one left out; msgspec takes it as a value.
@@ -61,6 +70,21 @@ class Route:
             return msgspec.convert(kept, self.method.params)
         except UNDECODABLE as reason:
             raise invalid_parameter(self.name, reason) from None
+
+
+def _beyond_64_bits(value: Any) -> str | None:
+    """Where in the parameters there is an integer that is none to varlink; None for nowhere."""
+    if isinstance(value, int):
+        return None if value in _INT64 else ""
+    members: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        members = ((f".{key}", member) for key, member in value.items())
+    elif isinstance(value, list):
+        members = ((f"[{at}]", member) for at, member in enumerate(value))
+    for name, member in members:
+        if (within := _beyond_64_bits(member)) is not None:
+            return f"{name}{within}"
+    return None
 
 
 def _drop_nulls(value: Any) -> Any:

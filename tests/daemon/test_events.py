@@ -79,7 +79,7 @@ def test_who_hears_nothing_for_long_knows_where_it_is_all_the_same(daemon: Daemo
     quiet.close()
 
 
-@pytest.mark.parametrize("after", [(5, 7), (2**40, 1)])
+@pytest.mark.parametrize("after", [(5, 7), (2**40, 1), (5, 2**63 - 1)])
 def test_a_cursor_nobody_knows_gets_a_gap_with_the_state(
     daemon: DaemonProcess, host: ScriptedHost, after: tuple[int, int]
 ) -> None:

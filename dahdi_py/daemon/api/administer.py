@@ -72,7 +72,9 @@ class AdministerApi:
             self._control.alarms.look_at_once()
             request.reply(spans.SpanReply(span=views.span(self._inventory, one)))
 
-        link.call("org.dahdipy.Host.LiftHoldDown", host.LiftRequest(span=one.name), host.SpanState, lifted)
+        link.call(
+            "org.dahdipy.Host.LiftHoldDown", host.LiftRequest(span=one.name), host.SpanState, request.guard(lifted)
+        )
 
     def host(self, request: Request, wants: hosts.AdministerRequest) -> None:
         """Every B-channel of a host's spans."""
@@ -184,7 +186,7 @@ class _Change:
 
         self._awaited += 1
         asked = request_of(span, sum(1 << channel.timeslot for channel in own), self._one, self._force)
-        link.call("org.dahdipy.Host.Administer", asked, host.AdministerReply, done)
+        link.call("org.dahdipy.Host.Administer", asked, host.AdministerReply, self._request.guard(done))
 
     def _came_back(self) -> None:
         self._awaited -= 1

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future
-from sqlite3 import Error as SqliteError
+from collections.abc import Mapping, Sequence
 
 from dahdi_py.core.alarm_board import Standing
 from dahdi_py.daemon import views
+from dahdi_py.daemon.api.beside import answer_beside
 from dahdi_py.daemon.checks import check_text, refuse_parameter
 from dahdi_py.daemon.control import Control
 from dahdi_py.daemon.who import user_name
-from dahdi_py.errors import DahdiPyError, NotFound
+from dahdi_py.errors import NotFound
 from dahdi_py.wire.dispatch import Handler
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import alarms
@@ -50,9 +49,8 @@ class AlarmsApi:
         if archive is None:
             raise NotFound("no alarms are kept: service.journal is off", kind="record", name=wants.span)
         circuit = self._control.inventory.span(wants.span).config.circuit if wants.span else wants.circuit
-        archive.alarms(wants.limit, circuit, wants.kind).add_done_callback(
-            lambda future: self._control.loop.call_soon_threadsafe(_answer, request, future)
-        )
+        found = archive.alarms(wants.limit, circuit, wants.kind)
+        answer_beside(self._control.loop, request, found, _past)
 
     def acknowledge(self, request: Request, wants: alarms.AcknowledgeRequest) -> None:
         """Somebody has seen it."""
@@ -67,10 +65,5 @@ class AlarmsApi:
         request.reply(Empty())
 
 
-def _answer(request: Request, future: Future[list[Standing]]) -> None:
-    try:
-        found = future.result()
-    except SqliteError as error:
-        request.fail(DahdiPyError(f"the ledger cannot be read: {error}"))
-    else:
-        request.reply(alarms.HistoryReply(alarms=[views.alarm_record(one) for one in found]))
+def _past(found: Sequence[Standing]) -> alarms.HistoryReply:
+    return alarms.HistoryReply(alarms=[views.alarm_record(one) for one in found])

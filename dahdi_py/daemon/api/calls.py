@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from sqlite3 import Error as SqliteError
 
 import msgspec
 
 from dahdi_py.core.access import OPERATE
 from dahdi_py.core.terms import Phase
 from dahdi_py.daemon import views
+from dahdi_py.daemon.api.beside import answer_beside
 from dahdi_py.daemon.api.placing import Placing
 from dahdi_py.daemon.checks import check_cause, check_digits, refuse_parameter
 from dahdi_py.daemon.circuits import Call
@@ -136,9 +135,7 @@ class CallsApi:
         if wants.span:
             wants = msgspec.structs.replace(wants, circuit=self._inventory.span(wants.span).config.circuit)
         found = archive.history(wants)
-        found.add_done_callback(
-            lambda future: self._control.loop.call_soon_threadsafe(_answer_history, request, future)
-        )
+        answer_beside(self._control.loop, request, found, lambda records: wire.HistoryReply(records=records))
 
     def _owned(self, request: Request, call_id: str, token: str, operation: str) -> Call:
         call = self._inventory.call(call_id)
@@ -167,7 +164,7 @@ class CallsApi:
                 then()
             request.reply(_DONE)
 
-        link.call(f"org.dahdipy.Host.{method}", asked, Empty, done)
+        link.call(f"org.dahdipy.Host.{method}", asked, Empty, request.guard(done))
 
 
 def _not_owner(call: Call, operation: str, also: str = "") -> NotOwner:
@@ -175,12 +172,3 @@ def _not_owner(call: Call, operation: str, also: str = "") -> NotOwner:
         f"{operation} is for the connection that placed or claimed call {call.call}"
         f" ({call.owner.label or f'process {call.owner.pid}'}); another one shows its token{also}"
     )
-
-
-def _answer_history(request: Request, future: Future[list[wire.CallRecord]]) -> None:
-    try:
-        records = future.result()
-    except SqliteError as error:
-        request.fail(DahdiPyError(f"the ledger cannot be read: {error}"))
-    else:
-        request.reply(wire.HistoryReply(records=records))

@@ -95,7 +95,7 @@ class ChannelsApi:
                 "org.dahdipy.Host.Reserve",
                 older.understood(route.link, self._asked(wants, owner, route)),
                 host.ReserveReply,
-                reserved,
+                request.guard(reserved),
             )  # fmt: skip
         except DahdiPyError as error:
             ticket.done()
@@ -158,7 +158,7 @@ class ChannelsApi:
             "org.dahdipy.Host.Open",
             host.OpenRequest(token=wants.token, media=wants.media, relay=relay),
             host.OpenReply,
-            opened,
+            request.guard(opened),
         )
 
     def release(self, request: Request, wants: wire.ReleaseRequest) -> None:
@@ -178,7 +178,7 @@ class ChannelsApi:
             request.reply(_DONE)
 
         asked = host.ReleaseRequest(token=wants.token, cause=wants.cause, cleared_by=by)
-        link.call("org.dahdipy.Host.Release", asked, Empty, released)
+        link.call("org.dahdipy.Host.Release", asked, Empty, request.guard(released))
 
     def _tell(self, kind: str, lease: Lease) -> None:
         owner = lease.owner

@@ -73,7 +73,7 @@ class LeasesApi:
             relay=relay,
         )  # fmt: skip
         try:
-            link.call("org.dahdipy.Host.ReserveSpan", asked, host.ReserveSpanReply, reserved)
+            link.call("org.dahdipy.Host.ReserveSpan", asked, host.ReserveSpanReply, request.guard(reserved))
         except DahdiPyError:
             ticket.done()
             raise
@@ -123,7 +123,12 @@ class LeasesApi:
             elif not client.gone:
                 self._reclaimed(request, client, owner, lease)
 
-        link.call("org.dahdipy.Host.Assign", host.AssignRequest(token=wants.token, owner=owner), Empty, assigned)
+        link.call(
+            "org.dahdipy.Host.Assign",
+            host.AssignRequest(token=wants.token, owner=owner),
+            Empty,
+            request.guard(assigned),
+        )
 
     def _reclaimed(self, request: Request, client: Client, owner: host.OwnerRequest, lease: Lease) -> None:
         if not self._owned(lease, client, owner):
@@ -158,7 +163,7 @@ class LeasesApi:
                 self._bind(request, client, lease, wants)
 
         asked = host.RenewRequest(token=wants.token, detach_s=wants.detach_s)
-        link.call("org.dahdipy.Host.Renew", asked, Empty, renewed)
+        link.call("org.dahdipy.Host.Renew", asked, Empty, request.guard(renewed))
 
     def _bind(self, request: Request, client: Client, lease: Lease, wants: wire.RenewRequest) -> None:
         """The lease that was detached ends with this connection."""

@@ -48,7 +48,12 @@ class MediaApi:
             else:
                 request.reply(wire.Counters(overruns=reply.overruns, underruns=reply.underruns))
 
-        link.call("org.dahdipy.Host.Counters", host.TokenRequest(token=wants.token), host.CountersReply, counted)
+        link.call(
+            "org.dahdipy.Host.Counters",
+            host.TokenRequest(token=wants.token),
+            host.CountersReply,
+            request.guard(counted),
+        )
 
     def bridge(self, request: Request, wants: wire.BridgeRequest) -> None:
         """The audio of two channels is joined, or each has its own again."""
@@ -85,7 +90,7 @@ class MediaApi:
             self._join(request, a, asked, fds, b)
 
         wants = host.BridgeRequest(a=b.token, b=a.token, lend=True)
-        self._control.hosts[b.host].link.call(_METHOD, wants, host.BridgeReply, lent)
+        self._control.hosts[b.host].link.call(_METHOD, wants, host.BridgeReply, request.guard(lent))
 
     def _join(
         self, request: Request, a: Lease, asked: host.BridgeRequest, fds: Sequence[int] = (), lent: Lease | None = None
@@ -101,7 +106,7 @@ class MediaApi:
             request.fail(error or DahdiPyError("no answer"))
 
         try:
-            self._control.hosts[a.host].link.call(_METHOD, asked, host.BridgeReply, joined, fds)
+            self._control.hosts[a.host].link.call(_METHOD, asked, host.BridgeReply, request.guard(joined), fds)
         except DahdiPyError as problem:
             joined(None, (), problem)
 
@@ -131,6 +136,6 @@ class MediaApi:
             try:
                 link = self._control.require(self._control.hosts[lease.host].link)
                 older.require(link, 2, _BRIDGE)
-                link.call(_METHOD, asked, host.BridgeReply, parted)
+                link.call(_METHOD, asked, host.BridgeReply, request.guard(parted))
             except DahdiPyError as problem:
                 parted(None, (), problem)

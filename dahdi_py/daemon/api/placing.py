@@ -154,7 +154,7 @@ class Placing:
             if hunt.ticket is not None and route.group != hunt.group:
                 hunt.ticket.enter(route.group)
             place = older.understood(route.link, place)
-            route.link.call("org.dahdipy.Host.Place", place, host.PlaceReply, placed)
+            route.link.call("org.dahdipy.Host.Place", place, host.PlaceReply, hunt.request.guard(placed))
         except DahdiPyError as error:
             self._fail(hunt, before or error)
 
@@ -233,7 +233,12 @@ class Placing:
                 self._control.serving.offered(call)
             request.fail(error or DahdiPyError("no answer"))
 
-        link.call("org.dahdipy.Host.Claim", host.ClaimRequest(call=call.call, owner=owner), host.ClaimReply, claimed)
+        link.call(
+            "org.dahdipy.Host.Claim",
+            host.ClaimRequest(call=call.call, owner=owner),
+            host.ClaimReply,
+            request.guard(claimed),
+        )
 
     def _claimed(
         self, request: Request, client: Client, call: Call, owner: host.OwnerRequest, reply: host.ClaimReply

@@ -108,7 +108,7 @@ class SimApi:
             else:
                 request.fail(error if not isinstance(error, Unreachable) else gone(card, error))
 
-        self.ask(card, method, asked, Empty, told)
+        self.ask(card, method, asked, Empty, request.guard(told))
 
     def ask(
         self, card: str, method: str, asked: msgspec.Struct, reply: type[msgspec.Struct],
@@ -199,7 +199,8 @@ class _Showing:
         if not cards:
             self._answer(cards)
         for card in cards:
-            self._api.ask(card, "Lines", _DONE, cable.LineList, partial(answered, card))
+            came = self._request.guard(partial(answered, card))
+            self._api.ask(card, "Lines", _DONE, cable.LineList, came)
 
     def _answer(self, cards: Sequence[str]) -> None:
         lines = [one for card in cards for one in self._found.get(card, [])]

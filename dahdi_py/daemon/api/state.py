@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from importlib import metadata
-from sqlite3 import Error as SqliteError
 
 from dahdi_py import __version__
 from dahdi_py.daemon import views
 from dahdi_py.daemon.api.access import roles_in_order
+from dahdi_py.daemon.api.beside import answer_beside
 from dahdi_py.daemon.checks import refuse_parameter
 from dahdi_py.daemon.control import Control
 from dahdi_py.daemon.following import HostState
@@ -123,7 +122,7 @@ class StateApi:
             link.draining = wants.on
             request.reply(_DONE)
 
-        link.call("org.dahdipy.Host.Drain", host.DrainRequest(on=wants.on), Empty, drained)
+        link.call("org.dahdipy.Host.Drain", host.DrainRequest(on=wants.on), Empty, request.guard(drained))
 
     def status(self, request: Request, wants: Empty) -> None:
         """The verdict at a glance."""
@@ -153,23 +152,13 @@ class StateApi:
         archive = self._control.archive
         if archive is None or not self._control.config.service.audit:
             raise NotFound("no audit is kept: service.journal or service.audit is off", kind="audit", name="")
-        archive.audit(wants).add_done_callback(
-            lambda future: self._control.loop.call_soon_threadsafe(_answer_audit, request, future)
-        )
+        found = archive.audit(wants)
+        answer_beside(self._control.loop, request, found, lambda entries: daemon.AuditReply(entries=entries))
 
     def stop(self, request: Request, wants: daemon.StopRequest) -> None:
         """The daemon ends, or the whole service."""
         request.reply(_DONE)
         self._stop(wants.service)
-
-
-def _answer_audit(request: Request, future: Future[list[daemon.AuditEntry]]) -> None:
-    try:
-        entries = future.result()
-    except SqliteError as error:
-        request.fail(DahdiPyError(f"the ledger cannot be read: {error}"))
-    else:
-        request.reply(daemon.AuditReply(entries=entries))
 
 
 def installed_version() -> str:
