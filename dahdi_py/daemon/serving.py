@@ -41,7 +41,6 @@ class Serving:
         self._control = control
         self.offers = Offers(Rules(calls.offer_s, calls.claim_by_s, calls.unserved_cause, calls.no_core_cause))
         self._cores: dict[int, tuple[Client, Request]] = {}
-        self._offered_to: dict[str, set[int]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
@@ -110,26 +109,24 @@ class Serving:
         actions = self.offers.taken(call)
         ours = self._cores_like(client)
         self._do([one for one in actions if not (isinstance(one, Withdraw) and one.core in ours)])
-        self._offered_to.pop(call, None)
 
     def ended(self, call: str, reason: str) -> None:
         """The call is gone."""
         self._do(self.offers.ended(call, reason))
-        self._offered_to.pop(call, None)
 
     def decline(self, call: str, client: Client) -> None:
         """The client does not want the call.
 
         Raises:
-            NotFound: It was never offered to it, or is no offer any more.
+            NotFound: It was never offered to it, or is not any more.
         """
-        if not self.was_offered(call, client):
+        if not self.holds(call, client):
             raise NotFound(f"call {call!r} is not offered to this process", kind="call", name=call)
         self._do(self.offers.decline(call, self._cores_like(client), time.monotonic()))
 
-    def was_offered(self, call: str, client: Client) -> bool:
-        """Whether the call is an offer still, and this process got it."""
-        return not self._offered_to.get(call, set()).isdisjoint(self._cores_like(client))
+    def holds(self, call: str, client: Client) -> bool:
+        """Whether the call is offered to this process now: a core that it was withdrawn from has no say in it."""
+        return not self.offers.holders(call).isdisjoint(self._cores_like(client))
 
     def _cores_like(self, client: Client) -> set[int]:
         """The serving connections of the client's process."""
@@ -154,7 +151,6 @@ class Serving:
         call = self._control.inventory.calls.get(action.call)
         if call is None:
             return
-        self._offered_to.setdefault(action.call, set()).add(action.core)
         span = self._control.inventory.spans[call.span]
         said = call.offered
         more = {
@@ -173,7 +169,6 @@ class Serving:
         self._cores[action.core][1].reply(wire.ServeReply(withdrawn=action.call, reason=action.reason), continues=True)
 
     def _refuse(self, action: Refuse) -> None:
-        self._offered_to.pop(action.call, None)
         call = self._control.inventory.calls.get(action.call)
         if call is not None:
             request = HangupRequest(call=action.call, cause=action.cause, cleared_by="host", reason=action.reason)

@@ -92,7 +92,7 @@ class CallsApi:
         self._do(request, call, "Answer", host.CallRequest(call=call.call, in_band=wants.in_band))
 
     def hangup(self, request: Request, wants: wire.HangupRequest) -> None:
-        """The call is cleared; an offer is refused by whoever got it."""
+        """The call is cleared; an offer is refused by whoever has it now."""
         check_cause(wants.cause)
         client: Client = request.peer.data
         call = self._inventory.call(wants.call)
@@ -101,10 +101,12 @@ class CallsApi:
                 "clearing another's call needs the role operate: name the user in access.operate of the configuration",
                 role=OPERATE, setting="access.operate",
             )  # fmt: skip
-        refused = call.phase == "offered" and not call.claimed and self._control.serving.was_offered(call.call, client)
+        refused = call.phase == "offered" and not call.claimed and self._control.serving.holds(call.call, client)
         ours = refused or self._owns(client, call, wants.token)
         if not (ours or wants.force):
-            raise _not_owner(call, "Hangup", "; an operator may with force")
+            raise _not_owner(
+                call, "Hangup", "; an offer is refused by a core that has it now; an operator may with force"
+            )
         own = refused or (ours and client.uid == call.owner.uid)
         if call.emergency and not own:
             raise spared(call, "Hangup")
