@@ -121,6 +121,20 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialled:
+    """With more digits the open call's number became an emergency one."""
+
+    call: str
+    at_ns: int
+    called: Party
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """The row shows it."""
+        columns = (("called_number", self.called.number), ("called", _json(self.called)), ("emergency", 1))
+        Stepped(self.call, self.at_ns, columns).write(db)
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The host told how the call ended, whole."""
 

@@ -17,8 +17,8 @@ from dahdi_py.wire.messages.host import Ended
 
 LOG = logging.getLogger(__name__)
 
-_ABANDONED = ("core", "client_death")
-"""Ends of an unanswered call that its own side chose."""
+_WISHED = "core"
+"""Who cleared an unanswered call that its own core did not want any more; a core that died wished nothing."""
 
 
 class PastAlarms:
@@ -45,8 +45,8 @@ class PastAlarms:
         ]
 
     def call_ended(self, call: str, ended: Ended) -> None:
-        """An emergency call that ended unanswered, and not by its own side, is an alarm."""
-        if ended.emergency and not ended.answered_ns and ended.cleared_by not in _ABANDONED:
+        """An emergency call that ended unanswered, and not by its own core's wish, is an alarm."""
+        if ended.emergency and not ended.answered_ns and ended.cleared_by != _WISHED:
             cause = f"cause {ended.cause} {cause_name(ended.cause)}" if ended.cause else ended.reason
             self.emergency_failed(ended.called.number, call, cause)
 

@@ -20,6 +20,7 @@ from dahdi_py.linehost.journal import Journal, JournalledCall
 from dahdi_py.linehost.line import BChannel, SpanLine
 from dahdi_py.linehost.linecall import LineCall, OutgoingCall, release_unanswered
 from dahdi_py.linehost.outbox import Outbox
+from dahdi_py.wire.messages.common import dialled
 from dahdi_py.wire.messages.host import HangupSeen
 
 log = logging.getLogger("dahdi_py.linehost.calls")
@@ -126,14 +127,18 @@ class Calls:
             self.settle(call)
             self.wake()
 
-    def send_digits(self, call: LineCall, digits: str, how: str) -> None:
-        """Digits are on their way in a message.
+    def send_digits(self, call: LineCall, digits: str, how: str, emergency: bool) -> None:
+        """Digits are on their way in a message; those of the called number are part of it.
 
         Raises:
             WrongCallState: The call is not claimed yet, or being cleared.
         """
         call.send_digits(self.now())
         self.settle(call)
+        if how == "overlap" and call.outgoing:
+            call.called = dialled(call.called, digits)
+            call.emergency = call.emergency or emergency
+            self.journal(call)
         send = self.pump.information if how == "overlap" else self.pump.keypad
         send(call.handle, digits)
         self.wake()

@@ -214,7 +214,7 @@ class Control:
         if not 1 <= len(parameters.digits) <= 32 or not parameters.digits.isascii():
             raise InvalidParameter("digits: 1 to 32 digits of IA5 text", parameter="digits")
         call = self._host.calls.find(parameters.call, LineCall)
-        self._host.calls.send_digits(call, parameters.digits, parameters.how)
+        self._host.calls.send_digits(call, parameters.digits, parameters.how, parameters.emergency)
 
     def _drain(self, parameters: messages.DrainRequest) -> None:
         self._host.drain(parameters.on)

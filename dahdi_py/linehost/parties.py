@@ -7,11 +7,9 @@ from collections.abc import Mapping
 
 from dahdi_py.core.terms import Law
 from dahdi_py.ffi.libpri_events import Number
-from dahdi_py.wire.messages.common import Bearer, Party
+from dahdi_py.wire.messages.common import NUMBER_DIGITS, Bearer, Party
 from dahdi_py.wire.refusals import InvalidParameter
 
-NUMBER_DIGITS = 31
-"""Source: Q.931 4.5.8 leaves the length open; E.164 needs 15, libpri keeps more."""
 NAME_CHARACTERS = 49
 
 # Source: Q.931 table 4-9 (plan and type), table 4-11 (presentation and screening), 4.5.5 (bearer).

@@ -11,7 +11,7 @@ import pytest
 
 from dahdi_py.errors import ChannelBusy, DahdiPyError, NoChannel, NotFound, OutOfService
 from dahdi_py.wire.interface import Empty
-from dahdi_py.wire.messages import alarms, channels, groups, hosts, spans
+from dahdi_py.wire.messages import alarms, calls, channels, groups, hosts, spans
 from dahdi_py.wire.messages import host as wire
 from dahdi_py.wire.messages.common import AdministerReply, Bearer, Party
 from dahdi_py.wire.refusals import InvalidParameter
@@ -228,6 +228,8 @@ def test_a_failed_emergency_call_is_a_critical_alarm_until_it_is_cleared(
         host.say("call.ended", failed("112"), span="east", timeslot=1, call="gone")
         host.say("call.ended", failed("112", "core"), span="east", timeslot=1, call="given-up")
         eventually(lambda: "2 emergency calls" in alarms_of(client)[0].text)
+        host.say("call.ended", failed("112", "client_death"), span="east", timeslot=1, call="its-core-died")
+        eventually(lambda: "3 emergency calls" in alarms_of(client)[0].text)
         client.call("org.dahdipy.Alarms.Clear", alarms.ClearRequest(kind="emergency", subject="112"), Empty)
         assert alarms_of(client) == []
         with pytest.raises(NotFound, match="no alarm emergency '112' to clear"):
@@ -259,6 +261,37 @@ def test_an_emergency_call_that_dies_with_daemon_and_host_is_an_alarm(
     with daemon.client() as client:
         (raised,) = alarms_of(client)
         assert f"call {rang.call} to 112 was not connected: line host died" in raised.text
+
+
+def overlap(client: Client, call: str, digits: str) -> None:
+    client.call("org.dahdipy.Calls.SendOverlap", calls.OverlapRequest(call=call, digits=digits), Empty)
+
+
+def test_a_number_that_becomes_an_emergency_one_digit_by_digit(host: ScriptedHost, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(calls='emergency = ["112"]')
+    host.asked("Ready")
+    events = Listener(daemon.socket, kinds=["call."])
+    with daemon.client() as core, daemon.client() as operator:
+        placed = core.place("1", group="east", sending_complete=False)
+        tried = wire.Attempted(attempt=1, called=Party(number="1"), calling=Party(), bearer=Bearer())
+        host.say("call.attempt", tried, span="east", timeslot=1, call=placed.call, token=placed.token)
+        events.wait("call.attempt")
+        overlap(core, placed.call, "1")
+        assert not host.asked("SendDigits").emergency
+        assert [(up.called.number, up.emergency) for up in core.calls()] == [("11", False)]
+        overlap(core, placed.call, "2")
+        assert host.asked("SendDigits").emergency
+        assert [(up.called.number, up.emergency) for up in core.calls()] == [("112", True)]
+        with pytest.raises(DahdiPyError, match="emergency call"):
+            operator.hangup(placed.call, force=True)
+        eventually(lambda: [(one.called.number, one.emergency) for one in core.history()] == [("112", True)])
+    events.close()
+    daemon.kill()
+    host.close()
+    daemon.start()
+    with daemon.client() as client:
+        (raised,) = alarms_of(client)
+        assert f"call {placed.call} to 112 was not connected" in raised.text
 
 
 def failed(number: str, cleared_by: str = "peer") -> wire.Ended:

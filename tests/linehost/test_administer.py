@@ -133,6 +133,21 @@ def place_and_claim(host: Controller, call: str, number: int) -> None:
     host.claim(host.offered(number))
 
 
+def test_digits_make_a_call_an_emergency_call(host: Controller) -> None:
+    timeslot = host.place("e1", "a", number="1", sending_complete=False).timeslot
+    host.claim(host.offered())
+    for digit, emergency in (("1", False), ("2", True)):
+        host.do("SendDigits", m.DigitsRequest(call="e1", digits=digit, emergency=emergency))
+        up = next(call for call in host.snapshot().calls if call.call == "e1")
+        assert up.emergency is emergency
+    assert up.called.number == "112"
+    administer(host, "a", "locked", timeslot, force=True)
+    assert "e1" in [call.call for call in host.snapshot().calls]
+    host.hangup("e1")
+    ended = host.ended("e1")
+    assert (ended["emergency"], ended["called"]["number"]) == (True, "112")
+
+
 def test_an_emergency_call_clears_the_youngest_lesser_one_when_nothing_is_free(host: Controller) -> None:
     others = host.reserve("a", open=False, masks=[1 << 1])
     assert others.timeslot == 1

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from dahdi_py.core.access import OPERATE
 from dahdi_py.core.terms import Phase
-from dahdi_py.daemon import views
+from dahdi_py.daemon import ledger, older, views
 from dahdi_py.daemon.api.beside import answer_beside
 from dahdi_py.daemon.api.placing import Placing
 from dahdi_py.daemon.checks import check_cause, check_digits, refuse_parameter
@@ -21,6 +22,7 @@ from dahdi_py.wire.dispatch import Handler
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import calls as wire
 from dahdi_py.wire.messages import host
+from dahdi_py.wire.messages.common import dialled
 from dahdi_py.wire.server import Request
 
 _DONE = Empty()
@@ -123,7 +125,16 @@ class CallsApi:
     def _send(self, request: Request, wants: wire.OverlapRequest, operation: str, how: str) -> None:
         check_digits(wants.digits)
         call = self._owned(request, wants.call, wants.token, operation)
-        self._do(request, call, "SendDigits", host.DigitsRequest(call=call.call, digits=wants.digits, how=how))
+        dials = how == "overlap" and call.direction == "outgoing"
+        called = dialled(call.called, wants.digits) if dials else call.called
+        emergency = dials and not call.emergency and self._placing.is_emergency(called.number)
+        asked = host.DigitsRequest(call=call.call, digits=wants.digits, how=how, emergency=emergency)
+        self._do(request, call, "SendDigits", older.understood(self._control.hosts[call.host].link, asked))
+        # Now, not when it is answered: the next digits may be on their way behind these.
+        call.called = called
+        if emergency:
+            call.emergency = True
+            self._control.feed.note(ledger.Dialled(call.call, time.time_ns(), called), None)
 
     def history(self, request: Request, wants: wire.HistoryRequest) -> None:
         """Records, read beside the loop."""

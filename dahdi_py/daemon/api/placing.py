@@ -60,11 +60,15 @@ class Placing:
         self._routes = routes
         self._emergency = [NumberPattern.parse(text) for text in control.config.calls.emergency]
 
+    def is_emergency(self, number: str) -> bool:
+        """Whether the configuration lists the number as an emergency one."""
+        return any(pattern.fits(number) for pattern in self._emergency)
+
     def place(self, request: Request, wants: wire.PlaceRequest) -> None:
         """A call is on its way out; the answer says its id and where."""
         client: Client = request.peer.data
         _check(wants)
-        emergency = any(pattern.fits(wants.called.number) for pattern in self._emergency)
+        emergency = self.is_emergency(wants.called.number)
         if wants.preempt:
             self._require_preemption(client)
         owner = client.owner(wants.label)

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from dahdi_py.wire.interface import Record, Request
+
+NUMBER_DIGITS = 31
+"""Of the longest number. Source: Q.931 4.5.8 leaves the length open; E.164 needs 15, libpri keeps more."""
 
 
 class Party(Record):
@@ -24,6 +29,11 @@ class Party(Record):
     presentation: str = "allowed"
     screening: str = "unscreened"
     name: str = ""
+
+
+def dialled(called: Party, digits: str) -> Party:
+    """The called party after more digits; the number is no longer than any can be."""
+    return msgspec.structs.replace(called, number=(called.number + digits)[:NUMBER_DIGITS])
 
 
 class PartyRequest(Party, forbid_unknown_fields=True):

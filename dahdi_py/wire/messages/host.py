@@ -244,11 +244,16 @@ class HangupRequest(Request):
 
 
 class DigitsRequest(Request):
-    """Digits to send: `overlap` as INFORMATION called-party digits, `keypad` as keypad facility."""
+    """Digits to send: `overlap` as INFORMATION called-party digits, `keypad` as keypad facility.
+
+    Attributes:
+        emergency: With these the number is an emergency one, and the call an emergency call from now on.
+    """
 
     call: str
     digits: str
     how: str = "overlap"
+    emergency: bool = False
 
 
 class LiftRequest(Request):
