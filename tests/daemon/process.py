@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,15 +14,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
+
+import msgspec
 
 from dahdi_py.errors import DahdiPyError, Unreachable
 from dahdi_py.wire.blocking import Connection
+from dahdi_py.wire.framing import format_call, parse_reply
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import calls as wire
 from dahdi_py.wire.messages import channels, events
 from dahdi_py.wire.messages.common import Cursor, CursorRequest, PartyRequest
 from dahdi_py.wire.messages.daemon import Status
+from dahdi_py.wire.replies import decode_error
 
 PATIENCE_S = 60.0
 T = TypeVar("T")
@@ -213,6 +218,37 @@ class Client(Connection):
         stream = self.stream("org.dahdipy.Calls.Serve", wire.ServeRequest(**wants), wire.ServeReply)
         next(stream)
         return stream
+
+
+class Pipeline:
+    """A connection whose calls are begun and answered apart."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE_S)
+        self.socket.connect(str(path))
+        self._octets = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def begin(self, method: str, *parameters: msgspec.Struct) -> None:
+        self.socket.sendall(b"".join(format_call(method, one) for one in parameters))
+
+    def answer(self, reply_type: type[T]) -> T:
+        while b"\0" not in self._octets:
+            octets = self.socket.recv(65536)
+            assert octets, "the connection has ended"
+            self._octets += octets
+        message, _, self._octets = self._octets.partition(b"\0")
+        reply = parse_reply(message)
+        if reply.error is not None:
+            raise decode_error(reply)
+        found: T = msgspec.json.decode(reply.parameters or b"{}", type=reply_type)
+        return found
 
 
 class Listener:

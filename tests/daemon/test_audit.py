@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from dahdi_py.errors import DahdiPyError, NotFound, StaleToken
-from dahdi_py.wire.framing import format_call
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import host as wire
 from dahdi_py.wire.messages import spans
@@ -20,7 +19,7 @@ from dahdi_py.wire.messages.common import AdministerReply
 from dahdi_py.wire.messages.daemon import AuditEntry, AuditReply, AuditRequest, StopRequest
 from dahdi_py.wire.refusals import InvalidParameter
 from tests.daemon.conftest import StartDaemon
-from tests.daemon.process import PATIENCE_S, Client, DaemonProcess, eventually
+from tests.daemon.process import PATIENCE_S, Client, DaemonProcess, Pipeline, eventually
 from tests.daemon.scripted_host import ScriptedHost
 from tests.daemon.test_access import NOBODY, as_root, ask_as_nobody
 
@@ -112,12 +111,12 @@ def test_whoever_uses_another_users_lease_is_on_record(host: ScriptedHost, start
 
 
 def test_refusals_alike_are_counted_not_repeated(daemon: DaemonProcess) -> None:
-    with daemon.client() as client:
+    with daemon.client() as client, Pipeline(daemon.socket) as other:
         # All at once: one by one they might take longer than what counts as alike.
-        client._send(50 * format_call("org.dahdipy.Channels.Allocate", AllocateRequest(span="nroth")), ())
+        other.begin("org.dahdipy.Channels.Allocate", *50 * [AllocateRequest(span="nroth")])
         for _ in range(50):
             with pytest.raises(NotFound):
-                client._decoded("Allocate", client._receive("Allocate", PATIENCE_S), AllocateReply)
+                other.answer(AllocateReply)
         last, first = eventually(lambda: found if len(found := audit(client)) == 2 else [])
         assert "no span 'nroth'" in first.reason
         assert last.reason.endswith("(49 more like it within 1 s)")

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from dahdi_py.errors import DahdiPyError, HostUnavailable, LawMismatch, NotOwner, StaleToken, Unsupported
-from dahdi_py.wire.framing import format_call
 from dahdi_py.wire.messages import host as wire
 from dahdi_py.wire.messages.channels import BridgeReply, BridgeRequest
 from dahdi_py.wire.messages.common import Lease, Owner
 from dahdi_py.wire.refusals import InvalidParameter
 from dahdi_py.wire.server import Request
 from tests.daemon.conftest import StartDaemon, StartHost
-from tests.daemon.process import PATIENCE_S, Client, DaemonProcess, Listener, eventually
+from tests.daemon.process import PATIENCE_S, Client, DaemonProcess, Listener, Pipeline, eventually
 from tests.daemon.scripted_host import ScriptedHost
 
 
@@ -99,15 +98,7 @@ def test_what_is_bridged_is_known_and_told(desk: Desk) -> None:
     assert desk.client.bridged() == {}
 
 
-def begin(client: Client, a: str, b: str) -> None:
-    """The client asks for a bridge, and goes on."""
-    client._send(format_call("org.dahdipy.Channels.Bridge", BridgeRequest(a=a, b=b)), ())
-
-
-def answer(client: Client) -> BridgeReply:
-    """What was begun has come to this."""
-    reply, _ = client._decoded("Bridge", client._receive("Bridge", PATIENCE_S), BridgeReply)
-    return reply
+BRIDGE = "org.dahdipy.Channels.Bridge"
 
 
 def refuse(error: Callable[[], DahdiPyError]) -> Callable[[Any], Any]:
@@ -143,12 +134,12 @@ def test_a_host_that_dies_before_it_answers_fails_the_request(desk: Desk, who: s
     dying = desk.b if who == "lends" else desk.a
     stays = desk.a if who == "lends" else desk.b
     dying.answers["Bridge"] = lambda _: None
-    with desk.daemon.client() as other:
-        begin(other, desk.east, desk.west)
+    with Pipeline(desk.daemon.socket) as other:
+        other.begin(BRIDGE, BridgeRequest(a=desk.east, b=desk.west))
         assert dying.asked("Bridge").lend is (who == "lends")
         dying.close()
         with pytest.raises(DahdiPyError):
-            answer(other)
+            other.answer(BridgeReply)
     if who == "copies":
         assert stays.asked("Bridge").lend
         assert not stays.asked("Bridge").on
@@ -165,15 +156,15 @@ def test_a_host_that_is_gone_when_it_is_to_copy(desk: Desk) -> None:
     near.settimeout(PATIENCE_S)
     waiting: list[Request] = []
     desk.b.hold = waiting.append
-    with desk.daemon.client() as other, near:
-        begin(other, desk.east, desk.west)
+    with Pipeline(desk.daemon.socket) as other, near:
+        other.begin(BRIDGE, BridgeRequest(a=desk.east, b=desk.west))
         assert desk.b.asked("Bridge").lend
         desk.a.close()
         desk.events.wait("host.down", host="a")
         reply = wire.BridgeReply(where="host", law="alaw", chunk=160, fd=0)
         desk.b._loop.call_soon_threadsafe(lambda: waiting[0].reply(reply, fds=[far.detach()]))
         with pytest.raises(HostUnavailable):
-            answer(other)
+            other.answer(BridgeReply)
         assert not desk.b.asked("Bridge").on
         assert near.recv(100) == b""
     eventually(lambda: desk.descriptors() <= before)
@@ -182,8 +173,8 @@ def test_a_host_that_is_gone_when_it_is_to_copy(desk: Desk) -> None:
 def test_a_client_that_leaves_meanwhile_leaves_nothing(desk: Desk) -> None:
     before = desk.descriptors()
     desk.a.answers["Bridge"] = lambda _: None
-    with desk.daemon.client() as other:
-        begin(other, desk.east, desk.west)
+    with Pipeline(desk.daemon.socket) as other:
+        other.begin(BRIDGE, BridgeRequest(a=desk.east, b=desk.west))
         desk.a.asked("Bridge")
     desk.a.close()
     assert desk.b.asked("Bridge").lend
