@@ -27,10 +27,18 @@ class MemoryCard(SimBackend):
 
     def __init__(self, directory: Path) -> None:
         super().__init__("memory", directory / "no.card")
+        self._directory = directory
         self.slow: set[str] = set()
         self.absent: set[str] = set()
         self._ours: dict[Place, socket.socket] = {}
         self._asked: deque[tuple[str, Callable[[], None]]] = deque()
+
+    def outlive_its_host(self) -> MemoryCard:
+        """The card as the host's next start finds it: what anybody has open stays open, nobody hears the answers."""
+        card = MemoryCard(self._directory)
+        card.slow, card._ours, self._ours = self.slow, self._ours, {}
+        self._asked.clear()
+        return card
 
     def held(self, port: str, timeslot: int) -> bool:
         """Whether any process has the timeslot open: its descriptors read as ended once all are closed."""

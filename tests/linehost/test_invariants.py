@@ -4,17 +4,16 @@
 1. At most one lease a channel; tokens only grow; a stale one is refused by every command.
 2. A client's death voids its tokens and closes our descriptors at once; its channel is ``releasing`` until the far end
    completes, and after the second T308 nobody's until RESTART is acknowledged.
-3. A channel that somebody still holds open is nobody's: ``releasing``, after two seconds quarantined with his name.
+3. A channel that somebody still holds open is nobody's: ``releasing``, after two seconds quarantined with his name;
+   his lease may be of a host that was killed since.
 4. Nothing done on one span touches a call or lease of another.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -28,22 +27,12 @@ from dahdi_py.linehost.linecall import IncomingCall
 from dahdi_py.wire.messages import host as m
 from dahdi_py.wire.messages.common import Party
 from tests.linehost.virtual import PAIRS, SPANS, TIMESLOTS, Service
-from tests.linehost.witness import Client, Witness, attempt
-
-T = TypeVar("T")
+from tests.linehost.witness import Client, Witness, attempt, pair_of, pick
 
 spans = st.sampled_from(SPANS)
 some = st.integers(0, 5)
 """Which of those that there are."""
 NUMBER = Party(number="2001")
-
-
-def pick(among: Sequence[T], which: int) -> T:
-    return among[which % len(among)]
-
-
-def pair_of(span: str) -> int:
-    return next(number for number, pair in enumerate(PAIRS) if span in pair)
 
 
 class Leases(RuleBasedStateMachine):
@@ -166,6 +155,12 @@ class Leases(RuleBasedStateMachine):
                 owner = alive[lease.owner.label].owner
                 self.service.ask("Assign", m.AssignRequest(token=lease.token, owner=owner))
         self.host.carry()
+
+    @rule()
+    def the_host_dies_and_comes_back(self) -> None:
+        self.witness.outlive_the_host()
+        self.host = self.service.host
+        self.host.advance(3)
 
     # Calls.
 

@@ -57,16 +57,18 @@ def _config() -> str:
 
 
 class Host(LineHost):
-    """A line host whose clock is the test's."""
+    """A line host whose clock is the test's; with the card of its last start it is the next."""
 
-    def __init__(self, directory: Path) -> None:
-        self.card = MemoryCard(directory)
+    def __init__(self, directory: Path, card: MemoryCard | None = None) -> None:
+        self.card = card or MemoryCard(directory)
         super().__init__("h", parse(tomllib.loads(_config())), lambda name: self.card, Journal(directory / "h.journal"))
         self.now = self.pump.now
         self.calls.now = self.channels._now = self.restarts._now = self.lease_ends._now = self.now
         self._far: dict[str, socket.socket] = {}
         self.deaf: set[str] = set()
         self.advance(1)
+        for lost in self._journal.lost:
+            self._account_for(lost)
         for line in self.lines:
             self.bring_back(line)
 
@@ -210,18 +212,30 @@ class Service:
 
     def __init__(self, directory: Path) -> None:
         self._loop = asyncio.new_event_loop()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dahdi_py.linehost.host.Pump", lambda: Pump(virtual=True))
-            few = property(lambda span: tuple(map(Timeslot, TIMESLOTS)))
-            patch.setattr(configuration.Span, "bchannels", few)
-            self.host, self._control = self._loop.run_until_complete(_begin(directory))
-        self._handlers = self._control.handlers()
+        self._directory = directory
+        self._begin()
         self._epoch = 0
         self._peers = 0
         self._controller: Any = None
         self._monitor: Monitored
         self.up = False
         self.return_daemon(0)
+
+    def _begin(self, card: MemoryCard | None = None) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("dahdi_py.linehost.host.Pump", lambda: Pump(virtual=True))
+            few = property(lambda span: tuple(map(Timeslot, TIMESLOTS)))
+            patch.setattr(configuration.Span, "bchannels", few)
+            self.host, self._control = self._loop.run_until_complete(_begin(self._directory, card))
+        self._handlers = self._control.handlers()
+
+    def restart_host(self) -> None:
+        """The host was killed and has started again, and the daemon that is there controls it."""
+        card = self.host.card.outlive_its_host()
+        self._loop.run_until_complete(self.host.close())
+        self._begin(card)
+        if self.up:
+            self.return_daemon(0)
 
     def ask(self, method: str, parameters: Any) -> Asked:
         """The daemon has sent the command; a refusal that comes at once is raised.
@@ -273,6 +287,6 @@ class Service:
         self._loop.close()
 
 
-async def _begin(directory: Path) -> tuple[Host, Control]:
-    host = Host(directory)
+async def _begin(directory: Path, card: MemoryCard | None) -> tuple[Host, Control]:
+    host = Host(directory, card)
     return host, Control(host, 600)

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,6 +22,8 @@ from dahdi_py.linehost.linecall import IncomingCall
 from dahdi_py.wire.messages import host as m
 from dahdi_py.wire.messages.common import Party
 from tests.linehost.virtual import PAIRS, Asked, Service
+
+T = TypeVar("T")
 
 LATE_S = 2 * TICK_S
 """Deadlines never fire early, and so late at most."""
@@ -42,12 +44,13 @@ class Client:
 
 @dataclass
 class Copy:
-    """A descriptor that somebody got with a lease and has not closed."""
+    """A descriptor that somebody got with a lease and has not closed; `before` this start of the host, perhaps."""
 
     fd: int
     token: str
     line: SpanLine
     channel: BChannel
+    before: bool = False
 
 
 @dataclass
@@ -70,7 +73,7 @@ class Witness:
     _calls: dict[str, str] = field(default_factory=dict)
     _waiting: list[tuple[Asked, Client, str]] = field(default_factory=list)
     _exclusive: set[str] = field(default_factory=set)
-    _newest: int = 0
+    _newest: tuple[int, ...] = ()
 
     @property
     def leases(self) -> list[Lease]:
@@ -120,9 +123,8 @@ class Witness:
             assert heard or clearing or not self.service.up, f"{token} ended unheard"
             self.stale.append(token)
         for token in now.keys() - self.live.keys():
-            counter = int(token.rpartition("/")[2])
-            assert counter > self._newest, f"{token} comes after {self._newest}"
-        self._newest = max([self._newest, *(int(token.rpartition("/")[2]) for token in now)])
+            assert _number(token) > self._newest, f"{token} comes after {self._newest}"
+        self._newest = max([self._newest, *map(_number, now)])
         self.live = now
         self._labels |= now
         self._calls |= {lease.token: lease.call for lease in self.leases if lease.call}
@@ -146,6 +148,18 @@ class Witness:
         self.copies += got
         if client.gone:
             self.let_go(got)
+
+    def outlive_the_host(self) -> None:
+        """It was killed and is back: every lease is over, and clients have open what they had open."""
+        self.hear()
+        self.service.restart_host()
+        self.stale += self.live
+        self.live = {}
+        self._waiting.clear()
+        channels = self.service.host.channels
+        for copy in self.copies:
+            copy.channel = channels.channel(copy.line.name, copy.channel.timeslot)
+            copy.line, copy.before = copy.channel.line, True
 
     # What must be true.
 
@@ -199,8 +213,9 @@ class Witness:
             assert channel.blocked is Disabled.QUARANTINE
         if channel.blocked is Disabled.QUARANTINE:
             assert waited >= PATIENCE_S, "quarantined early"
-            holders = {self._labels[copy.token] for copy in self.copies if copy.channel is channel}
-            assert any(repr(label) in state.lessee for label in holders), f"{state.lessee!r}: not {holders}"
+            copies = [copy for copy in self.copies if copy.channel is channel]
+            holders = {"when its span came up" if one.before else repr(self._labels[one.token]) for one in copies}
+            assert any(holder in state.lessee for holder in holders), f"{state.lessee!r}: not {holders}"
 
     def refused(self, token: str) -> None:
         """No command takes the stale token."""
@@ -257,6 +272,21 @@ class Witness:
         if isinstance(call, IncomingCall) and call.phase in (CallPhase.PROCEEDING, CallPhase.ALERTING):
             return call
         return None
+
+
+def pick(among: Sequence[T], which: int) -> T:
+    """One of them, whatever the number."""
+    return among[which % len(among)]
+
+
+def pair_of(span: str) -> int:
+    """Which pair of cabled spans it is one of."""
+    return next(number for number, pair in enumerate(PAIRS) if span in pair)
+
+
+def _number(token: str) -> tuple[int, ...]:
+    """The host's start and the lease's place in it."""
+    return tuple(int(part) for part in token.split("/")[1:])
 
 
 def _of_lease(lease: Lease) -> tuple[object, ...]:
