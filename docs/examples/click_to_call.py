@@ -43,7 +43,7 @@ class Ringback:
 
     def _play(self) -> None:
         for block in self._blocks:
-            with suppress(BlockingIOError):  # the queue is full: this block is one too many
+            with suppress(OSError):  # the queue is full: one block too many; or the channel is gone: an event tells
                 self._channel.write(block)
             if self._stopped.wait(self._pace_s):
                 return

@@ -210,7 +210,8 @@ static void loop(struct connection *control, char **spans, const char *timeslot)
 
 struct talk {
     char call[NAME];
-    int fd; // of its audio; -1: this place is free
+    int fd;   // of its audio; -1: this place is free
+    int gone; // nothing moves on it any more
 };
 
 static struct talk *find(struct talk *talks, const char *call) {
@@ -220,9 +221,19 @@ static struct talk *find(struct talk *talks, const char *call) {
     return NULL;
 }
 
-// Claim the offered call, open its channel and answer.
+// Whether a step on the way to a call was done; if not, the caller has given up meanwhile, or another core was faster.
+static const char *step(struct connection *control, const char *call) {
+    const char *reply = reply_of(control);
+    if (!strstr(reply, "\"error\":\""))
+        return reply;
+    printf("%s not taken: %s\n", call, reply);
+    return NULL;
+}
+
+// Claim the offered call, open its channel and answer. A caller may hang up at any moment: that ends this call alone.
 static void take(struct connection *control, struct talk *talks, const char *offer) {
     char call[NAME], token[NAME];
+    const char *reply;
     struct talk *talk = talks;
     while (talk < talks + CALLS_MAX && talk->fd >= 0)
         talk++;
@@ -230,26 +241,32 @@ static void take(struct connection *control, struct talk *talks, const char *off
         return;
     ask(control, "{\"method\":\"org.dahdipy.Calls.Claim\",\"parameters\":{\"call\":\"%s\",\"label\":\"core.c\"}}",
         call);
-    const char *claimed = reply_of(control);
-    if (!value_of(claimed, "token", token)) {
-        printf("not taken: %s\n", claimed); // another core was faster, or the caller has given up
+    if (!(reply = step(control, call)) || !value_of(reply, "token", token))
         return;
-    }
     ask(control, "{\"method\":\"org.dahdipy.Channels.Open\",\"parameters\":{\"token\":\"%s\"}}", token);
-    answer(control);
-    strcpy(talk->call, call);
-    talk->fd = take_descriptor(control);
-    ask(control, "{\"method\":\"org.dahdipy.Calls.Answer\",\"parameters\":{\"call\":\"%s\"}}", call);
-    answer(control);
-    printf("answered %s\n", call);
+    if (step(control, call)) {
+        strcpy(talk->call, call);
+        talk->gone = 0;
+        talk->fd = take_descriptor(control);
+        ask(control, "{\"method\":\"org.dahdipy.Calls.Answer\",\"parameters\":{\"call\":\"%s\"}}", call);
+        if (step(control, call)) {
+            printf("answered %s\n", call);
+            return;
+        }
+        close(talk->fd);
+        talk->fd = -1;
+    }
+    ask(control, "{\"method\":\"org.dahdipy.Calls.Hangup\",\"parameters\":{\"call\":\"%s\"}}", call);
+    reply_of(control); // done, or it is gone already
 }
 
-// What has come is given back; a block too many is dropped, as on any line.
-static void echo_block(int fd) {
+// What has come is given back; a block too many is dropped, as on any line. Returns 0 when the channel is gone.
+static int echo_block(int fd) {
     unsigned char block[BLOCK];
     ssize_t count = read(fd, block, sizeof block);
-    if (count > 0 && write(fd, block, (size_t)count) < 0 && !again())
-        fail("write");
+    if (count > 0)
+        count = write(fd, block, (size_t)count);
+    return count > 0 || (count < 0 && again());
 }
 
 // Close the audio of each call whose end is told in the batch; returns how many those were.
@@ -288,12 +305,12 @@ static void echo(struct connection *control, const char *path, const char *numbe
     while (calls > 0) {
         struct pollfd ready[2 + CALLS_MAX] = {{.fd = offers.fd, .events = POLLIN}, {.fd = events.fd, .events = POLLIN}};
         for (int i = 0; i < CALLS_MAX; i++)
-            ready[2 + i] = (struct pollfd){.fd = talks[i].fd, .events = POLLIN};
+            ready[2 + i] = (struct pollfd){.fd = talks[i].gone ? -1 : talks[i].fd, .events = POLLIN};
         if (poll(ready, 2 + CALLS_MAX, -1) < 0)
             fail("poll");
         for (int i = 0; i < CALLS_MAX; i++)
-            if (ready[2 + i].revents & POLLIN)
-                echo_block(talks[i].fd);
+            if (ready[2 + i].revents)
+                talks[i].gone = !echo_block(talks[i].fd); // of its end an event will tell
         if (ready[0].revents)
             receive(&offers);
         if (ready[1].revents)

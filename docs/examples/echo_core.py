@@ -31,9 +31,9 @@ class EchoCore:
         """Serves for ever; over a restart of the daemon, too."""
         # From here on no event is missed, however long the two tasks take to begin.
         start = await self.client.position()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.follow(start))
-            tasks.create_task(self.serve())
+        async with asyncio.TaskGroup() as self.tasks:
+            self.tasks.create_task(self.follow(start))
+            self.tasks.create_task(self.serve())
 
     async def serve(self) -> None:
         """Every call that is offered is taken."""
@@ -49,12 +49,13 @@ class EchoCore:
             await self.client.alert(offer.call)
             channel = await self.client.open(lease.token)
             self.calls[offer.call] = channel
-            asyncio.get_running_loop().add_reader(channel.fileno(), echo, channel)
+            asyncio.get_running_loop().add_reader(channel.fileno(), self.echo, offer.call, channel)
             await self.client.answer(offer.call)
         except DahdiPyError as error:
             # Another core was faster, or the caller has given up.
             print(f"call from {offer.calling.number or 'somebody'} not taken: {error}", flush=True)
             self.drop(offer.call)
+            await self.hang_up(offer.call)
             return
         caller = offer.calling.number or "somebody"
         print(f"answered {caller} on {offer.span}, timeslot {lease.timeslot}", flush=True)
@@ -68,8 +69,23 @@ class EchoCore:
                 self.drop(event.call)
                 print(f"call on {event.span} ended: {event.data.get('cause_name')}", flush=True)
             else:
-                with suppress(DahdiPyError):
-                    await self.client.hangup(event.call)
+                await self.hang_up(event.call)
+
+    async def hang_up(self, call: str) -> None:
+        """The call is cleared, if it is not gone already."""
+        with suppress(DahdiPyError):
+            await self.client.hangup(call)
+
+    def echo(self, call: str, channel: AsyncChannel) -> None:
+        """The next block has gone back; one too many is dropped. A channel that is gone ends its call."""
+        try:
+            channel.write(channel.read())
+        except BlockingIOError:
+            return
+        except OSError as error:
+            print(f"call on {channel.span}, timeslot {channel.timeslot}: {error}", flush=True)
+            asyncio.get_running_loop().remove_reader(channel.fileno())
+            self.tasks.create_task(self.hang_up(call))
 
     def drop(self, call: str) -> None:
         """The call's descriptor is closed: until then nobody else gets the channel."""
@@ -77,12 +93,6 @@ class EchoCore:
         if channel is not None:
             asyncio.get_running_loop().remove_reader(channel.fileno())
             channel.close()
-
-
-def echo(channel: AsyncChannel) -> None:
-    """The next block has gone back; one too many is dropped, as on any line."""
-    with suppress(BlockingIOError):
-        channel.write(channel.read())
 
 
 async def main() -> None:

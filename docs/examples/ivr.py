@@ -63,29 +63,28 @@ class AnsweringMachine:
                 talk.cancel()
 
     async def take(self, offer: Offer) -> None:
-        """The call is answered, its message recorded, and it is hung up."""
-        heard = bytearray()
-        law = offer.law
+        """The call is answered, its message recorded, and it is hung up; whatever goes wrong ends this call alone."""
+        heard, law = bytearray(), offer.law
         try:
-            lease = await self.client.claim(offer.call)
-            await self.client.answer(offer.call)
-            channel = await self.client.open(lease.token)
             try:
-                law = channel.media.law if channel.media is not None else law
-                await self.talk(channel, prompt(law), None)
-                await self.talk(channel, silence(law, self.seconds), heard)
+                lease = await self.client.claim(offer.call)
+                await self.client.answer(offer.call)
+                channel = await self.client.open(lease.token)
+                try:
+                    await self.talk(channel, prompt(law), None)
+                    await self.talk(channel, silence(law, self.seconds), heard)
+                finally:
+                    channel.close()
             finally:
-                channel.close()
-        except DahdiPyError as error:
+                self.talks.pop(offer.call, None)
+                with suppress(DahdiPyError, asyncio.CancelledError):
+                    await self.client.hangup(offer.call)
+                if heard:
+                    path = self.directory / f"{offer.call}.wav"
+                    path.write_bytes(wav(law, bytes(heard)))
+                    print(f"recorded {len(heard) / 8000:.1f} s of {offer.calling.number}: {path.name}", flush=True)
+        except (DahdiPyError, OSError) as error:
             print(f"call from {offer.calling.number or 'somebody'}: {error}", flush=True)
-        finally:
-            self.talks.pop(offer.call, None)
-            with suppress(DahdiPyError, asyncio.CancelledError):
-                await self.client.hangup(offer.call)
-            if heard:
-                path = self.directory / f"{offer.call}.wav"
-                path.write_bytes(wav(law, bytes(heard)))
-                print(f"recorded {len(heard) / 8000:.1f} s of {offer.calling.number}: {path.name}", flush=True)
 
     async def talk(self, channel: AsyncChannel, say: bytes, heard: bytearray | None) -> None:
         """`say` has gone out at the line's pace, block for block with what came in."""
