@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 from dahdi_py.cli import exits
@@ -32,6 +33,9 @@ role was missing and which setting gives it.
 _ERRORS_HEAD = """Each comes with `message`, a sentence for a person, and the fields named here. A request that does
 not fit is answered with varlink's own `org.varlink.service.InvalidParameter`, `MethodNotFound` or `InterfaceNotFound`.
 """
+
+_KIND = re.compile(r"([a-z]+(?:\.[a-z]+)?)((?: \([^)]*\))?)")
+"""A kind of event as the docstring names it, and what it may say about it in brackets."""
 
 
 def document() -> str:
@@ -77,8 +81,8 @@ def _kinds() -> str:
     """The kinds of events, from the docstring that is their contract."""
     text = inspect.getdoc(events.Event) or ""
     kinds = text.partition("Kinds: ")[2].partition("\n\n")[0].replace("\n", " ").rstrip(".")
-    families = [f"- `{'`, `'.join(kind.strip() for kind in family.split(','))}`" for family in kinds.split(" · ")]
-    return "\n".join(families) + "\n"
+    families = [", ".join(f"`{kind}`{note}" for kind, note in _KIND.findall(family)) for family in kinds.split(" · ")]
+    return "".join(f"- {family}\n" for family in families)
 
 
 def _errors() -> list[str]:
