@@ -21,7 +21,7 @@ from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.messages.common import Cursor, CursorRequest
 from dahdi_py.wire.messages.events import MonitorReply, MonitorRequest, Snapshot
-from tests.system.service import Service, eventually
+from tests.system.service import Listener, Service, eventually
 
 SPANS = ["e1-user", "e1-network", "t1-user", "t1-network"]
 
@@ -154,13 +154,15 @@ class Traffic:
             self.clients.append(Client(self.service.socket, label=f"c{len(self.clients)}", resume=False))
         return self.random.choice(self.clients)
 
-    def step(self) -> str:
-        """One of them, by name."""
+    def step(self, *, ends: bool = True) -> str:
+        """One of them, by name; without `ends`, none that gives a lease back."""
         steps: list[Callable[[], None]] = [
             self.allocate, self.allocate, self.release, self.place, self.place, self.hangup, self.hangup, self.renew,
             self.hand_over, self.lock, self.unlock, self.die, self.bridge, self.bridge, self.unbridge,
+            self.reserve, self.place_on_lease, self.place_detached, self.give_away, self.whole_span, self.lock_group,
+            self.unlock_group,
         ]  # fmt: skip
-        step = self.random.choice(steps)
+        step = self.random.choice([one for one in steps if ends or one not in (self.release, self.die)])
         with suppress(DahdiPyError, IndexError, ValueError):
             step()
         return step.__name__
@@ -171,6 +173,19 @@ class Traffic:
         lease = client.allocate(span=self.random.choice(SPANS), open=False, detach_s=detach_s)
         self.tokens.append((client, lease.token))
 
+    def reserve(self) -> None:
+        """The far end's next call to this timeslot gets another one: it moves there."""
+        client = self.client()
+        span, timeslot = self.random.choice(SPANS), self.random.choice([1, 2, 23])
+        lease = client.allocate(span=span, timeslot=timeslot, exclusive=True, open=self.random.random() < 0.3)
+        lease.close()
+        self.tokens.append((client, lease.token))
+
+    def whole_span(self) -> None:
+        client = self.client()
+        leases = client.allocate_span(self.random.choice(SPANS), open=False, detach_s=self.random.choice([0, 1]))
+        self.tokens += [(client, lease.token) for lease in leases]
+
     def release(self) -> None:
         client, token = self.random.choice(self.tokens)
         self.tokens.remove((client, token))
@@ -179,6 +194,15 @@ class Traffic:
     def place(self) -> None:
         client = self.client()
         self.calls.append((client, client.place("2001", group=self.random.choice(SPANS)).call))
+
+    def place_on_lease(self) -> None:
+        client, token = self.random.choice(self.tokens)
+        self.calls.append((client, client.place("2001", token=token).call))
+
+    def place_detached(self) -> None:
+        client = self.client()
+        placed = client.place("2001", group=self.random.choice(SPANS), detach_s=self.random.choice([1, 20]))
+        self.calls.append((client, placed.call))
 
     def hangup(self) -> None:
         client, call = self.random.choice(self.calls)
@@ -197,6 +221,11 @@ class Traffic:
         self.tokens.remove((client, token))
         self.tokens.append((other, token))
 
+    def give_away(self) -> None:
+        """Nobody takes it."""
+        client, token = self.random.choice(self.tokens)
+        client.hand_over(token, 1)
+
     def bridge(self) -> None:
         a, b = self.random.sample(self.tokens, 2)
         self.client().bridge(a[1], b[1])
@@ -212,6 +241,13 @@ class Traffic:
 
     def unlock(self) -> None:
         self.client().administer_span(self.random.choice(SPANS), "unlocked")
+
+    def lock_group(self) -> None:
+        self.client().administer_group(self.random.choice(SPANS), "shutting_down", "test", force=False)
+
+    def unlock_group(self) -> None:
+        for span in SPANS:
+            self.client().administer_group(span, "unlocked")
 
     def die(self) -> None:
         client = self.client()
@@ -243,7 +279,8 @@ def test_snapshot_and_events_are_what_is(run_dir: Path, seed: int) -> None:
             service.wait_for_lines()
             compare(following, looking, "a line host's death")
             for _ in range(20):
-                done.append(traffic.step())
+                # The daemon alone tells of a lease that is given back, and nobody when it dies before that is on disk.
+                done.append(traffic.step(ends=False))
         service.daemon.kill()
         service.daemon.start()
         following.resume()
@@ -252,5 +289,31 @@ def test_snapshot_and_events_are_what_is(run_dir: Path, seed: int) -> None:
         assert following.gaps == 0
     finally:
         traffic.end()
+        following.close()
+        service.end()
+
+
+def test_what_a_call_or_lease_moves_away_from_is_told_too(run_dir: Path) -> None:
+    service = Service(run_dir).start()
+    following = Following(service)
+    try:
+        with service.client() as near, service.client() as far, service.client() as looking:
+            moves = Listener(service.socket, kinds=["call.moved", "channel.moved"])
+            offers = far.serve(groups=["e1-network"])
+            # The call is offered timeslot 31, which the far end cannot give: nothing but the move names it again.
+            reserved = far.allocate(span="e1-network", timeslot=31, exclusive=True, open=False)
+            placed = near.place("2001", group="e1-user")
+            offer = next(reply.offer for reply in offers if reply.offer is not None)
+            far.claim(offer.call)
+            assert moves.wait("call.moved", call=placed.call).data["from_timeslot"] == 31
+            compare(following, looking, "a call moved")
+            far.release(reserved.token)
+            bare = far.allocate(span="e1-network", timeslot=30, open=False)
+            near.place("2002", token=near.allocate(span="e1-user", timeslot=30, open=False).token)
+            assert moves.wait("channel.moved", token=bare.token).data["from_timeslot"] == 30
+            compare(following, looking, "a lease moved")
+            moves.close()
+            offers.close()
+    finally:
         following.close()
         service.end()
