@@ -71,7 +71,8 @@ def answer_text(title: str, reply: AdministerReply, waits: bool = False) -> str:
         busy = f", {reply.busy} channel{'' if reply.busy == 1 else 's'} busy"
         if reply.busy and not waits:
             busy += "; the event administration.empty tells when there is none (--wait waits for it)"
-    return "\n".join([f"{title} is {reply.state.replace('_', ' ')}{busy}.", *(f"  {line}" for line in reply.far_end)])
+    told = [f"  {line}" for line in (*reply.far_end, *reply.stays)]
+    return "\n".join([f"{title} is {reply.state.replace('_', ' ')}{busy}.", *told])
 
 
 def _title(subject: str, named: dict[str, Any]) -> str:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dahdi_py.daemon import circuits
 from dahdi_py.daemon.circuits import Channel, Lease
-from dahdi_py.daemon.kept import Administered, Overruled, Subject
+from dahdi_py.daemon.kept import Administered, Subject
 from dahdi_py.errors import OutOfService
 from dahdi_py.wire.messages.host import AdministerRequest
 
@@ -17,10 +19,16 @@ if TYPE_CHECKING:
     from dahdi_py.daemon.control import Control
 
 UNLOCKED, SHUTTING_DOWN, LOCKED = "unlocked", "shutting_down", "locked"
+_STRICTNESS = {SHUTTING_DOWN: 1, LOCKED: 2}
+_NO_EXCEPTION = 1
+"""When an unlock was given that takes back the subject's own lock alone: before everything around it."""
 
 
 class Administration:
-    """Knows what state each channel, span, host and group was given; a narrower subject's word comes first.
+    """Knows what state each channel, span, host and group was given.
+
+    A channel has the strictest of what it, its span and its host were given by themselves; taking back one leaves the
+    others. Unlocking what has no lock of its own makes an exception of it in what was locked around it until then.
 
     Args:
         kept: What the ledger kept.
@@ -31,7 +39,7 @@ class Administration:
     def __init__(self, control: Control, kept: Iterable[Administered]) -> None:
         self._control = control
         self._inventory = control.inventory
-        self._states = {one.subject: one for one in kept if self._configured(one.subject)}
+        self._states = {one.subject: _dated(one) for one in kept if self._configured(one.subject)}
         self._checking = False
         for span in self._inventory.spans.values():
             self._show(span)
@@ -80,18 +88,40 @@ class Administration:
             if of == group:
                 yield lease
 
+    def given(self, subject: Subject, state: str, who: str, why: str) -> Administered:
+        """The state as somebody gives it now: later than all before, whatever the clock says."""
+        now_ns = max(time.time_ns(), 1 + max((one.since_ns for one in self._states.values()), default=0))
+        if state != UNLOCKED:
+            return Administered(subject, state, who, why, now_ns, waiting=True)
+        held = _holding(self._states, self._around(subject))
+        excepted = bool(held) and held[0].subject != subject
+        return Administered(subject, state, since_ns=now_ns if excepted else _NO_EXCEPTION)
+
+    def changing(self, one: Administered) -> Iterator[tuple[Channel, Administered]]:
+        """The channels that the state, once given, makes other than they are or concerns itself, and how they are."""
+        after = ChainMap({one.subject: one}, self._states)
+        for channel in self.channels(one.subject):
+            chain = self._around(Subject("channel", channel.span, channel.timeslot))
+            wanted = _strictest(after, chain)
+            if wanted is not None and (wanted.subject == one.subject or wanted != _strictest(self._states, chain)):
+                yield channel, wanted if wanted.subject == one.subject else _while_busy(channel, wanted)
+
+    def stays(self, subject: Subject) -> list[str]:
+        """What the subject, or a part of it, is locked or drained by all the same: one sentence each."""
+        around = [one for one in _holding(self._states, self._around(subject)) if one.subject != subject]
+        within = [one for one in self._states.values() if one.state != UNLOCKED and self._covers(subject, one.subject)]
+        return [f"{one.subject} stays {_WORDS[one.state]} by {one.who}: {one.why}" for one in (*around, *within)]
+
     def set(self, one: Administered, far_end: list[str]) -> int:
-        """The subject is in that state, what was said of its parts is forgotten; its busy channels are returned."""
+        """The subject is in that state, whatever its parts and what is around it were given; its busy channels."""
         subject = one.subject
-        parts = tuple(part for part in self._states if part != subject and self._covers(subject, part))
-        for part in parts:
-            del self._states[part]
         busy = self.busy(subject)
         self._states[subject] = one
         for span in self._inventory.spans.values():
             if not span.host_up:
                 self._show(span)
-        self._tell("administration.changed", one, Overruled(parts, one), far_end=far_end, busy=busy)
+        stays = self.stays(subject) if one.state == UNLOCKED else []
+        self._tell("administration.changed", one, far_end=far_end, busy=busy, stays=stays)
         self._watch()
         if one.waiting and not busy:
             self._empty(one)
@@ -106,8 +136,7 @@ class Administration:
                 if one is None:
                     self._adopt(channel)
                 elif not _agrees(channel, one):
-                    drained = one.state == LOCKED and channel.busy
-                    one = _with_state(one, SHUTTING_DOWN) if drained else one
+                    one = _while_busy(channel, one)
                     wanted[one] = wanted.get(one, 0) | 1 << timeslot
             for one, mask in wanted.items():
                 yield span.name, mask, one
@@ -123,15 +152,18 @@ class Administration:
             one = self._wanted(span, timeslot)
             if one is not None:
                 channel.administrative, channel.who, channel.why = one.state, one.who, one.why
-                channel.since_ns = one.since_ns
+                channel.since_ns = one.since_ns if one.state != UNLOCKED else 0
 
     def _wanted(self, span: circuits.Span, timeslot: int) -> Administered | None:
-        for subject in (
-            Subject("channel", span.name, timeslot), Subject("span", span.name), Subject("host", span.config.host)
-        ):  # fmt: skip
-            if subject in self._states:
-                return self._states[subject]
-        return None
+        return _strictest(self._states, self._around(Subject("channel", span.name, timeslot)))
+
+    def _around(self, subject: Subject) -> tuple[Subject, ...]:
+        """The subject and what it is a part of, the narrowest first."""
+        if subject.kind not in ("channel", "span"):
+            return (subject,)
+        span = Subject("span", subject.name)
+        own = (subject, span) if subject.kind == "channel" else (span,)
+        return (*own, Subject("host", self._inventory.spans[subject.name].config.host))
 
     def _configured(self, subject: Subject) -> bool:
         config = self._control.config
@@ -182,32 +214,57 @@ class Administration:
 
     def _empty(self, one: Administered) -> None:
         done = self._states[one.subject] = Administered(one.subject, one.state, one.who, one.why, one.since_ns)
-        self._tell("administration.empty", done, done)
+        self._tell("administration.empty", done)
 
-    def _tell(self, kind: str, one: Administered, entry: Administered | Overruled, **more: Any) -> None:
+    def _tell(self, kind: str, one: Administered, **more: Any) -> None:
         subject = one.subject
         self._control.feed.put(
             kind, span=subject.name if subject.kind in ("span", "channel") else "", timeslot=subject.timeslot,
             host=subject.name if subject.kind == "host" else "", group=subject.name if subject.kind == "group" else "",
             data={
                 "kind": subject.kind, "name": subject.name, "timeslot": subject.timeslot, "state": one.state,
-                "who": one.who, "why": one.why, "since_ns": one.since_ns, **more,
+                "who": one.who, "why": one.why, "since_ns": one.since_ns if one.state != UNLOCKED else 0, **more,
             },
-            entry=entry,
+            entry=one,
         )  # fmt: skip
 
 
-def given(subject: Subject, state: str, who: str, why: str) -> Administered:
-    """The state as somebody gives it now."""
-    if state == UNLOCKED:
-        return Administered(subject, state)
-    return Administered(subject, state, who, why, time.time_ns(), waiting=True)
+_WORDS = {SHUTTING_DOWN: "drained", LOCKED: "locked"}
+
+
+def _holding(states: Mapping[Subject, Administered], chain: Iterable[Subject]) -> list[Administered]:
+    """The locks and drains along the chain that no later exception of a narrower subject is made from."""
+    holding: list[Administered] = []
+    excepted_ns = 0
+    for subject in chain:
+        one = states.get(subject)
+        if one is None:
+            continue
+        if one.state == UNLOCKED:
+            excepted_ns = max(excepted_ns, one.since_ns)
+        elif one.since_ns > excepted_ns:
+            holding.append(one)
+    return holding
+
+
+def _strictest(states: Mapping[Subject, Administered], chain: Sequence[Subject]) -> Administered | None:
+    """The state that a channel with that chain has, the narrowest of the strictest; None for nothing said."""
+    holding = _holding(states, chain)
+    if holding:
+        return max(holding, key=lambda one: _STRICTNESS.get(one.state, 0))
+    return next((states[subject] for subject in chain if subject in states and states[subject].state == UNLOCKED), None)
+
+
+def _dated(one: Administered) -> Administered:
+    """An unlock that a version before kept without its time was an exception from all around it."""
+    return replace(one, since_ns=time.time_ns()) if one.state == UNLOCKED and not one.since_ns else one
 
 
 def request_of(span: str, mask: int, one: Administered, force: bool = False) -> AdministerRequest:
     """What the span's host is asked."""
+    since_ns = one.since_ns if one.state != UNLOCKED else 0
     return AdministerRequest(
-        span=span, state=one.state, timeslots=mask, who=one.who, why=one.why, since_ns=one.since_ns, force=force
+        span=span, state=one.state, timeslots=mask, who=one.who, why=one.why, since_ns=since_ns, force=force
     )
 
 
@@ -216,5 +273,6 @@ def _agrees(channel: Channel, one: Administered) -> bool:
     return channel.administrative == one.state or drained
 
 
-def _with_state(one: Administered, state: str) -> Administered:
-    return Administered(one.subject, state, one.who, one.why, one.since_ns, one.waiting)
+def _while_busy(channel: Channel, one: Administered) -> Administered:
+    """As a host is told it: what is locked while it is busy is drained."""
+    return replace(one, state=SHUTTING_DOWN) if one.state == LOCKED and channel.busy else one

@@ -66,23 +66,6 @@ class Administered:
 
 
 @dataclass(frozen=True, slots=True)
-class Overruled:
-    """States that a wider one has taken the place of are forgotten; a ledger entry.
-
-    Attributes:
-        by: The new state, kept with it.
-    """
-
-    subjects: tuple[Subject, ...]
-    by: Administered
-
-    def write(self, db: sqlite3.Connection) -> None:
-        """The rows are gone, the wider one is there."""
-        db.executemany("DELETE FROM administered WHERE kind = ? AND name = ? AND timeslot = ?", self.subjects)
-        self.by.write(db)
-
-
-@dataclass(frozen=True, slots=True)
 class KeptAlarm:
     """An alarm of something past, until somebody has seen to it; a ledger entry.
 

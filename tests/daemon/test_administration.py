@@ -318,7 +318,9 @@ def test_a_lock_that_one_span_refuses_is_taken_back_on_the_others(
         return reply
 
     with daemon.client() as client:
-        administer(client, channels.AdministerRequest(span="east", timeslot=3, state="locked", reason="noise on 3"))
+        administer(
+            client, channels.AdministerRequest(span="east", timeslot=3, state="shutting_down", reason="noise on 3")
+        )
         assert obedient.asked("Administer").timeslots == 1 << 3
         eventually(lambda: [one.timeslot for one in client.channels("east") if one.why] == [3])
         obedient.answers["Administer"] = refuses_north

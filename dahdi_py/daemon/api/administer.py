@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 
 from dahdi_py.daemon import older, views
-from dahdi_py.daemon.administration import LOCKED, SHUTTING_DOWN, UNLOCKED, given, request_of
+from dahdi_py.daemon.administration import LOCKED, SHUTTING_DOWN, UNLOCKED, request_of
 from dahdi_py.daemon.checks import check_text, refuse_parameter
 from dahdi_py.daemon.circuits import Channel
 from dahdi_py.daemon.clients import Client
@@ -103,7 +102,7 @@ class AdministerApi:
         check_text("reason", reason, 200)
         if state != UNLOCKED and not reason.strip():
             raise refuse_parameter("reason", f"say why {subject} is to be {state}: whoever finds it so wants to know")
-        return given(subject, state, user_name(client.uid), reason.strip())
+        return self._control.administration.given(subject, state, user_name(client.uid), reason.strip())
 
     def _require_idle(self, subject: Subject) -> None:
         busy = self._control.administration.busy(subject)
@@ -121,8 +120,10 @@ class AdministerApi:
         _Change(self._control, request, one, force, self._answer).begin()
 
     def _answer(self, request: Request, one: Administered, far_end: list[str]) -> None:
-        busy = self._control.administration.busy(one.subject)
-        request.reply(AdministerReply(state=one.state, far_end=far_end, busy=busy))
+        administration = self._control.administration
+        stays = administration.stays(one.subject) if one.state == UNLOCKED else []
+        busy = administration.busy(one.subject)
+        request.reply(AdministerReply(state=one.state, far_end=far_end, busy=busy, stays=stays))
 
     def _clear_group(self, one: Administered) -> None:
         """What the group carries is being cleared, emergency calls apart."""
@@ -155,16 +156,16 @@ class _Change:
         Raises:
             Unsupported: A host is of a version that cannot do it.
         """
-        by_span = [
-            (span, list(own)) for span, own in
-            groupby(self._control.administration.channels(self._one.subject), lambda channel: channel.span)
-        ]  # fmt: skip
-        links = [self._link(span) for span, _ in by_span]
-        for link in links:
-            older.require(link, 2, "lock channels")
-        for link, (span, own) in zip(links, by_span, strict=True):
+        by_span: dict[str, dict[Administered, list[Channel]]] = {}
+        for channel, wanted in self._control.administration.changing(self._one):
+            by_span.setdefault(channel.span, {}).setdefault(wanted, []).append(channel)
+        for span in by_span:
+            older.require(self._link(span), 2, "lock channels")
+        for span, asked in by_span.items():
+            link = self._link(span)
             if link.up:
-                self._ask(link, span, own)
+                for wanted, own in asked.items():
+                    self._ask(link, span, wanted, own)
             else:
                 self._far_end.append(f"span {span}: {_ABSENT}")
         self._came_back()
@@ -172,20 +173,22 @@ class _Change:
     def _link(self, span: str) -> Link:
         return self._control.hosts[self._control.inventory.spans[span].config.host].link
 
-    def _ask(self, link: Link, span: str, own: Sequence[Channel]) -> None:
+    def _ask(self, link: Link, span: str, wanted: Administered, own: Sequence[Channel]) -> None:
         back = _as_they_are(span, own)
+        itself = wanted.subject == self._one.subject
 
         def done(reply: host.AdministerReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
             if reply is not None:
                 self._obeyed.append((link, back))
                 words = _BACK if self._one.state == UNLOCKED else _FAR_END
-                if reply.far_end in words:
+                if itself and reply.far_end in words:
                     self._far_end.append(f"span {span}: {words[reply.far_end]}")
             self._problem = self._problem or error
             self._came_back()
 
         self._awaited += 1
-        asked = request_of(span, sum(1 << channel.timeslot for channel in own), self._one, self._force)
+        mask = sum(1 << channel.timeslot for channel in own)
+        asked = request_of(span, mask, wanted, self._force and itself)
         link.call("org.dahdipy.Host.Administer", asked, host.AdministerReply, self._request.guard(done))
 
     def _came_back(self) -> None:

@@ -134,11 +134,13 @@ class AdministerReply(Record):
     Attributes:
         far_end: One sentence a span: told by SERVICE (NI2, 4ESS, 5ESS), else other channels and causes 44 and 34.
         busy: Channels still busy; `administration.empty` events say when there are none.
+        stays: After an unlock, one sentence for each lock or drain of a part or of what is around that goes on.
     """
 
     state: str
     far_end: list[str]
     busy: int
+    stays: list[str] = []
 
 
 class Cause(Record):
