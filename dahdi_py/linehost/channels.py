@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from dahdi_py.backends.base import Media, Missed
@@ -100,7 +101,7 @@ class Channels:
 
     def hunt(
         self, spans: Sequence[str], order: str = "", *, calls: bool = False, tried: frozenset[BChannel] = frozenset(),
-        masks: Sequence[int] = (), spare: int = 0, emergency: bool = False,
+        masks: Sequence[int] = (), spare: int = 0, emergency: bool = False, own: BChannel | None = None,
     ) -> BChannel:  # fmt: skip
         """The next free channel of the spans, as `Hunting.hunt`; those being proved are waited for before none is.
 
@@ -108,13 +109,16 @@ class Channels:
             NoChannel: All are busy, or the rest is reserved.
             OutOfService: No span takes anything now.
         """
-        hunt = self.hunting.hunt
+        hunt = partial(
+            self.hunting.hunt, spans, order, calls=calls, tried=tried, masks=masks, spare=spare, emergency=emergency,
+            own=own,
+        )  # fmt: skip
         try:
-            return hunt(spans, order, calls=calls, tried=tried, masks=masks, spare=spare, emergency=emergency)
+            return hunt()
         except NoChannel:
             if not self._timeslots.settle(map(self.hunting.line, spans)):
                 raise
-        return hunt(spans, order, calls=calls, tried=tried, masks=masks, spare=spare, emergency=emergency)
+        return hunt()
 
     def settle(self, channel: BChannel) -> None:
         """The channel is not on its way to being free: it is, or somebody holds it still."""

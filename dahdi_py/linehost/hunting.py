@@ -56,7 +56,7 @@ class Hunting:
 
     def hunt(
         self, spans: Sequence[str], order: str = "", *, calls: bool = False, tried: frozenset[BChannel] = frozenset(),
-        masks: Sequence[int] = (), spare: int = 0, emergency: bool = False,
+        masks: Sequence[int] = (), spare: int = 0, emergency: bool = False, own: BChannel | None = None,
     ) -> BChannel:  # fmt: skip
         """The next free channel of the spans.
 
@@ -67,6 +67,7 @@ class Hunting:
             masks: For each span the timeslots that count, bit t for timeslot t; empty for all.
             spare: So many must stay free behind it.
             emergency: It passes drains, hold-down and `spare`.
+            own: It is given up for what is found, so that it is one of those that stay free.
 
         Raises:
             NoChannel: All are busy, or the rest is reserved.
@@ -83,7 +84,7 @@ class Hunting:
             free = [mask if line.carries_calls else 0 for line, mask in zip(lines, free, strict=True)]
         if masks:
             free = [mask & only for mask, only in zip(free, masks, strict=True)]
-        if spare and not emergency and 0 < sum(mask.bit_count() for mask in free) <= spare:
+        if spare and not emergency and 0 < sum(mask.bit_count() for mask in free) <= spare - _counts(own, lines, masks):
             raise NoChannel(f"{_names(lines)}: the last {spare} channels are reserved", cause=34, reserved=spare)
         for channel in tried:
             if channel.line in lines:
@@ -114,6 +115,13 @@ class Hunting:
             )  # fmt: skip
             known = self._groups[key] = lines, group, _Usable(lines)
         return known
+
+
+def _counts(own: BChannel | None, lines: Sequence[SpanLine], masks: Sequence[int]) -> int:
+    """1 for a channel that is one of those asked for and busy, else 0."""
+    if own is None or own.free or own.line not in lines:
+        return 0
+    return masks[lines.index(own.line)] >> own.timeslot & 1 if masks else 1
 
 
 def _ages(lines: Sequence[SpanLine], group: TrunkGroup) -> Sequence[Mapping[int, int]]:

@@ -151,10 +151,12 @@ class Outgoing:
         except DahdiPyError as error:
             self._calls.drop(call, causes.TEMPORARY_FAILURE, "host", str(error))
 
-    def _hunt(self, request: PlaceRequest, tried: frozenset[BChannel] = frozenset()) -> BChannel:
+    def _hunt(
+        self, request: PlaceRequest, tried: frozenset[BChannel] = frozenset(), own: BChannel | None = None
+    ) -> BChannel:
         return self._channels.hunt(
             request.spans, request.order, calls=True, tried=tried, masks=request.masks, spare=request.spare,
-            emergency=request.emergency,
+            emergency=request.emergency, own=own,
         )  # fmt: skip
 
     def _channel_for(self, request: PlaceRequest) -> BChannel:
@@ -212,10 +214,11 @@ class Outgoing:
 
         The far end may have refused that one for a call that is over by now, such as one of ours that lost glare.
         """
-        if not call.parked:
-            call.tried |= {call.line.bchannels[call.timeslot]}
+        own = None if call.parked else call.line.bchannels[call.timeslot]
+        if own is not None:
+            call.tried |= {own}
         try:
-            self._calls.moved(call, self._hunt(call.request, call.tried))
+            self._calls.moved(call, self._hunt(call.request, call.tried, own))
         except AllocationError:
             if call.parked or call.tried_again:
                 return False

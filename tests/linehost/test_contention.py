@@ -185,6 +185,14 @@ def test_another_setup_goes_out_where_the_far_end_has_no_such_channel(user: Line
     assert [m["name"] for m in ended["messages"]].count("SETUP") == 2
 
 
+def test_the_channel_that_a_refused_call_gives_up_is_one_of_the_reserved(user: Line) -> None:
+    user.host.place("c1", "a", masks=[1 << 1 | 1 << 2], spare=1, order="ascending")
+    first = user.far.wait(ev.Ring)
+    user.far.pump.hangup(first.handle, 44)
+    second = user.far.wait(ev.Ring, 2)
+    assert (first.channel, second.channel) == (1, 2)
+
+
 def test_the_core_hears_of_it_when_its_lease_is_refused(user: Line) -> None:
     lease = user.host.reserve("a", timeslot=3, open=False)
     user.host.place("c1", token=lease.token)
