@@ -75,10 +75,11 @@ class ChannelsApi:
             ticket.done()
             request.fail(before or self._routes.none_up(routes))
             return
-        route = routes[at]
+        route = self._routes.asking(routes[at])
         owner = client.owner(wants.label)
 
         def reserved(reply: host.ReserveReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
+            self._routes.answered(route)
             if reply is not None:
                 self._reserved(request, client, owner, route, wants.detach_s, reply, fds)
                 ticket.done()
@@ -98,6 +99,7 @@ class ChannelsApi:
                 request.guard(reserved),
             )  # fmt: skip
         except DahdiPyError as error:
+            self._routes.answered(route)
             ticket.done()
             request.fail(before or error)
 

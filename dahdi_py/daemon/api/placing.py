@@ -139,10 +139,11 @@ class Placing:
                 return
             self._fail(hunt, before or self._routes.none_up(routes))
             return
-        route = routes[at]
+        route = self._routes.asking(routes[at])
         hunt.call.host = route.link.name
 
         def placed(reply: host.PlaceReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
+            self._routes.answered(route)
             if reply is not None:
                 self._placed(hunt, route, reply)
             elif error is not None and not hunt.client.gone and self._routes.elsewhere(error):
@@ -160,6 +161,7 @@ class Placing:
             place = older.understood(route.link, place)
             route.link.call("org.dahdipy.Host.Place", place, host.PlaceReply, hunt.request.guard(placed))
         except DahdiPyError as error:
+            self._routes.answered(route)
             self._fail(hunt, before or error)
 
     def _youngest(self, route: Route) -> int:

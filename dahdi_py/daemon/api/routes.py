@@ -31,7 +31,8 @@ class Route:
     Attributes:
         masks: For each span the timeslots that count; empty for all.
         group: The trunk group that the channel would be of; empty when a span was named.
-        spare: So many channels must stay free there.
+        spare: So many channels must stay free there, as of when it is asked.
+        reserved: So many of the group's channels are not for who asks.
         relay: Its descriptors are to be relayed: who asks is not trusted with the kernel's.
     """
 
@@ -42,6 +43,7 @@ class Route:
     group: str = ""
     spare: int = 0
     relay: bool = False
+    reserved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Routes:
         self._spans: dict[str, list[Route]] = {}
         for span in config.spans:
             self._spans[span.name] = self._spans[str(span.number)] = [Route(self._link(span.host), [span.name])]
+        self._reserves = any(group.reserve_last for group in config.groups)
+        self._under_way: list[Route] = []
         # A number that looks like another span's name means that name.
         for span in config.spans:
             self._spans[span.name] = [Route(self._link(span.host), [span.name])]
@@ -158,10 +162,24 @@ class Routes:
                 shut[name] = error
                 continue
             reserved = self._reserved(group, client, emergency)
-            if reserved and sum(map(self._free, group.routing.sections)) < reserved + wanted:
+            if reserved and self._left(group.routing.sections) < reserved + wanted:
                 what = f"group {name}: the last {reserved} channels are reserved"
                 shut[name] = NoChannel(what, cause=34, reserved=reserved)
         return shut
+
+    def asking(self, route: Route) -> Route:
+        """The route as it is asked now; what may come of it counts as taken until `answered`."""
+        if not self._reserves:
+            return route
+        if route.reserved:
+            route = replace(route, spare=self._spare(route))
+        self._under_way.append(route)
+        return route
+
+    def answered(self, route: Route) -> None:
+        """What came of the route is in the inventory."""
+        if self._reserves:
+            self._under_way.remove(route)
 
     def took(self, route: Route, span: str, timeslot: int) -> None:
         """The channel came of that route."""
@@ -269,23 +287,32 @@ class Routes:
             return [group.simple]
         reserved = self._reserved(group, client, emergency)
         parts = group.routing.parts(exclude, free=self._free, oldest=self._oldest)
-        return [
-            self._route(part, group.conf.name, self._spare(reserved, group, part) if reserved else 0) for part in parts
-        ]
+        return [self._route(part, group.conf.name, reserved) for part in parts]
 
     def _reserved(self, group: _Group, client: Client | None, emergency: bool) -> int:
         """How many of the group's last channels are not for the client."""
         first = emergency or (client is not None and group.priority.includes(client))
         return 0 if first else group.conf.reserve_last
 
-    def _route(self, part: Part, group: str, spare: int = 0) -> Route:
-        return Route(self._link(part.host), part.spans, part.order, part.masks, group, spare)
+    def _route(self, part: Part, group: str, reserved: int = 0) -> Route:
+        return Route(self._link(part.host), part.spans, part.order, part.masks, group, reserved=reserved)
 
-    def _spare(self, reserved: int, group: _Group, part: Part) -> int:
+    def _spare(self, route: Route) -> int:
         """Of the channels to be kept so many that the rest of the group does not have free now."""
-        asked = dict(zip(part.spans, part.masks or [ALL] * len(part.spans), strict=True))
-        rest = [one._replace(mask=one.mask & ~asked.get(one.span, 0)) for one in group.routing.sections]
-        return max(0, reserved - sum(map(self._free, rest)))
+        asked = dict(zip(route.spans, route.masks or [ALL] * len(route.spans), strict=True))
+        sections = self._groups[route.group].routing.sections
+        rest = [one._replace(mask=one.mask & ~asked.get(one.span, 0)) for one in sections]
+        return max(0, route.reserved - self._left([one for one in rest if one.mask]))
+
+    def _left(self, sections: Sequence[Section]) -> int:
+        """How many of their channels are free and stay so, whatever comes of the requests under way."""
+        left = 0
+        for host in {one.host for one in sections}:
+            own = [one for one in sections if one.host == host]
+            spans = {one.span for one in own}
+            under_way = sum(not spans.isdisjoint(route.spans) for route in self._under_way)
+            left += max(0, sum(map(self._free, own)) - under_way)
+        return left
 
     def _free(self, section: Section) -> int:
         one = self._inventory.spans[section.span]
