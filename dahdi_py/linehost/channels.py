@@ -281,15 +281,13 @@ class Channels:
     def _proved(self, channel: BChannel, error: HardwareError | None) -> None:
         if channel.lease is not None:  # a proof frees nothing that somebody has
             return
-        if isinstance(error, DeviceBusy):
-            self._still_held(channel)
-            return
-        if error is not None:
+        busy = isinstance(error, DeviceBusy)
+        if error is not None and not busy and not channel.held:
             log.info("timeslot %d of span %s: %s", channel.timeslot, channel.line.name, error)
-            if channel.line.ready:  # no answer is no proof
-                self._not_proved(channel, RETRY_S)
-                return
-        # A span that is gone takes what was open of it along, and all is proved when it comes back.
+        # No answer is no proof. But a span that is gone takes what was open along, and is proved when it comes back.
+        if busy or (error is not None and channel.line.ready):
+            self._not_proved(channel)
+            return
         was_held, channel.held = channel.held, False
         channel.lessee = ""
         channel.complained = False
@@ -300,30 +298,30 @@ class Channels:
         if not channel.must_restart:
             self._emptied(channel)
 
-    def _still_held(self, channel: BChannel) -> None:
+    def _not_proved(self, channel: BChannel) -> None:
         now = self._now()
         waited = now - channel.released
         if waited < PATIENCE_S:
-            self._not_proved(channel, min(max(_FIRST_RETRY_S, waited / 2), channel.released + PATIENCE_S - now))
-            return
-        if not channel.complained:
-            channel.complained = True
-            channel.block(Disabled.QUARANTINE)
-            log.warning(
-                "span %s timeslot %d is quarantined: its last lessee still holds it open: %s",
-                channel.line.name, channel.timeslot, channel.lessee,
-            )  # fmt: skip
-            channel.held = True
-            self.tell(channel)
-            self.on_free(channel)
-        self._not_proved(channel, RETRY_S)
-
-    def _not_proved(self, channel: BChannel, retry_s: float) -> None:
-        if not channel.held:
-            channel.held = True
-            self.tell(channel)
-        self.deadlines.set(channel, self._now() + retry_s)
+            retry = min(now + max(_FIRST_RETRY_S, waited / 2), channel.released + PATIENCE_S)
+            if not channel.held:
+                channel.held = True
+                self.tell(channel)
+        else:
+            retry = now + RETRY_S
+            if not channel.complained:
+                self._quarantine(channel)
+        self.deadlines.set(channel, retry)
         self.on_deadline()
+
+    def _quarantine(self, channel: BChannel) -> None:
+        channel.held = channel.complained = True
+        channel.block(Disabled.QUARANTINE)
+        log.warning(
+            "span %s timeslot %d is quarantined: it is not proved free of its last lessee: %s",
+            channel.line.name, channel.timeslot, channel.lessee,
+        )  # fmt: skip
+        self.tell(channel)
+        self.on_free(channel)
 
 
 def _describe(owner: Any) -> str:

@@ -18,7 +18,7 @@ class Channel(Record):
         orphaned: The owner's connection is gone; it may reclaim the lease by its token.
         who: Locked or shutting down: by whom, `why` and since when (UTC, ns).
         expires_ns: UTC when the lease on it ends by itself, ns; 0 for never.
-        lessee: Quarantined: who had it last and still holds its descriptor, by pid, uid and label.
+        lessee: Quarantined: who had it last and still holds its descriptor, by pid, uid and label where that is known.
     """
 
     span: str
