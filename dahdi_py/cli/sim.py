@@ -216,7 +216,9 @@ def level(session: Session, span: str, loss: float | None, build_out: float | No
 @click.option("--timeslots", type=Timeslots(), help="Send these back as they arrive, such as 1,2,5-7, or none.")
 @click.option("--for", "duration", type=Milliseconds(), help="What this loops ends by itself then.  [default: 5m]")
 @click.option("--keep", is_flag=True, help="What this loops stays until you end it.")
-@click.option("--force", is_flag=True, help="Although channels are busy: their calls are cut off.")
+@click.option(
+    "--force", is_flag=True, help="Although channels are busy: their calls are cut off (never an emergency call)."
+)
 @pass_session
 def loop(
     session: Session, span: str, kind: str | None, timeslots: list[int] | None, duration: int | None, keep: bool,

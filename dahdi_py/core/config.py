@@ -60,8 +60,9 @@ class Calls(Section, frozen=True):
     """What calls do when nobody says.
 
     Attributes:
-        unserved_cause: Cause for a number that no core serves (1, unallocated).
-        no_core_cause: Cause when no core serves at all, or no daemon is there (41, temporary failure).
+        unserved_cause: Cause for a number that no core serves, or that every core declined (1, unallocated).
+        no_core_cause: Cause when no core serves at all or none claimed the call in time, or no daemon is there (41,
+            temporary failure).
         offer_s: Time a core has to claim an offer before the next one gets it, s.
         claim_by_s: An offer nobody claimed is refused by then, s (below T303, 4 s).
         reclaim_s: Orphaned leases end so long after the daemon is ready, s.

@@ -86,6 +86,7 @@ class _Waiting:
     holders: set[CoreId] = field(default_factory=set)
     move_on: float | None = None
     tried: set[CoreId] = field(default_factory=set)
+    declined: set[CoreId] = field(default_factory=set)
 
 
 class Offers:
@@ -171,6 +172,7 @@ class Offers:
             return []
         cores = set(cores)
         waiting.tried |= cores
+        waiting.declined |= cores
         declining = sorted(waiting.holders & cores)
         waiting.holders -= cores
         left: list[Action] = [Withdraw(call, core, "declined") for core in declining]
@@ -279,5 +281,8 @@ class Offers:
             return [*withdrawn, Refuse(call, TEMPORARY_FAILURE, "its core died, and no other one took it")]
         if all(core.group(waiting.groups) is None for core in self._cores.values()):
             return [*withdrawn, Refuse(call, self.rules.no_core_cause, "no core serves")]
-        reason = "no core claimed it" if waiting.tried else f"no core serves number {waiting.number!r}"
+        if waiting.tried - waiting.declined:
+            # As its line host says when it is the first to have waited long enough.
+            return [*withdrawn, Refuse(call, self.rules.no_core_cause, "no core claimed the call")]
+        reason = "every core declined it" if waiting.tried else f"no core serves number {waiting.number!r}"
         return [*withdrawn, Refuse(call, self.rules.unserved_cause, reason)]

@@ -25,7 +25,7 @@ def test_the_call_goes_round_and_is_refused_by_the_last_moment() -> None:
     assert offers.feed(11.0) == [Withdraw("c", 1, "timed out"), Offer("c", 2, "g")]
     assert offers.feed(12.0) == []
     assert offers.next_deadline() == 13.0
-    assert offers.feed(13.0) == [Withdraw("c", 2, "timed out"), Refuse("c", 1, "no core claimed it")]
+    assert offers.feed(13.0) == [Withdraw("c", 2, "timed out"), Refuse("c", 41, "no core claimed the call")]
     assert offers.next_deadline() is None
 
 
@@ -56,7 +56,16 @@ def test_a_declined_call_goes_on_at_once() -> None:
     offers = offers_with(1, 2)
     offers.offered("c", (), "1", 0.0, 0.0)
     assert offers.decline("c", [2], 0.1) == []
-    assert offers.decline("c", [1], 0.2) == [Withdraw("c", 1, "declined"), Refuse("c", 1, "no core claimed it")]
+    assert offers.decline("c", [1], 0.2) == [Withdraw("c", 1, "declined"), Refuse("c", 1, "every core declined it")]
+
+
+def test_one_that_declined_and_one_that_was_silent_are_no_unserved_number() -> None:
+    offers = Offers(RULES)
+    for core in (1, 2):
+        offers.join(core, (), (), core, 0.0)
+    offers.offered("c", ("g",), "7", 0.0, 0.0)
+    assert offers.decline("c", [1], 0.2) == [Withdraw("c", 1, "declined"), Offer("c", 2, "g")]
+    assert offers.feed(3.0) == [Withdraw("c", 2, "timed out"), Refuse("c", 41, "no core claimed the call")]
 
 
 def test_a_core_that_dies_hands_its_offers_on() -> None:

@@ -14,6 +14,7 @@ from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import alarms, calls, channels, groups, hosts, spans
 from dahdi_py.wire.messages import host as wire
 from dahdi_py.wire.messages.common import AdministerReply, Bearer, Party
+from dahdi_py.wire.messages.sim import LoopRequest
 from dahdi_py.wire.refusals import InvalidParameter
 from tests.daemon.conftest import StartDaemon, StartHost
 from tests.daemon.process import Client, DaemonProcess, Listener, eventually
@@ -341,6 +342,9 @@ def test_an_emergency_call_is_in_no_way_forced_down(host: ScriptedHost, start_da
         placed = core.place("112", group="east")
         with pytest.raises(DahdiPyError, match="emergency call"):
             operator.hangup(placed.call, force=True)
+        for wants in (LoopRequest(port="east", loop="payload"), LoopRequest(port="east", timeslots=[1])):
+            with pytest.raises(ChannelBusy, match="emergency call, which no loop cuts off"):
+                operator.call("org.dahdipy.Sim.Loop", msgspec.structs.replace(wants, force=True), Empty)
         core.hangup(placed.call)
         assert host.asked("Hangup").call == placed.call
 

@@ -172,7 +172,7 @@ def test_an_incoming_call_is_offered_claimed_and_answered(daemon: DaemonProcess,
 
 
 def test_offers_go_round_and_are_withdrawn(host: ScriptedHost, start_daemon: StartDaemon) -> None:
-    daemon = start_daemon(calls="offer_s = 0.1\nclaim_by_s = 3\nunserved_cause = 3")
+    daemon = start_daemon(calls="offer_s = 0.1\nclaim_by_s = 3\nno_core_cause = 42")
     host.asked("Ready")
     with daemon.client() as one, daemon.client() as two:
         first, second = one.serve(priority=1), two.serve(priority=2)
@@ -182,7 +182,7 @@ def test_offers_go_round_and_are_withdrawn(host: ScriptedHost, start_daemon: Sta
         assert (withdrawn.withdrawn, withdrawn.reason) == ("in-1", "timed out")
         assert next(second).offer is not None
         refused = host.asked("Hangup")
-        assert (refused.call, refused.cause) == ("in-1", 3)
+        assert (refused.call, refused.cause, refused.reason) == ("in-1", 42, "no core claimed the call")
         assert next(second).withdrawn == "in-1"
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from dahdi_py.core.config import Card, Config
 from dahdi_py.daemon.checks import refuse_parameter
+from dahdi_py.daemon.circuits import Channel
 from dahdi_py.daemon.inventory import Inventory
 from dahdi_py.errors import ChannelBusy, DahdiPyError, DeviceGone, NotFound, Unreachable, Unsupported
 from dahdi_py.wire.caller import Caller
@@ -75,20 +76,27 @@ class SimApi:
     def loop(self, request: Request, wants: LoopRequest) -> None:
         """A port is looped, or not any more; one with busy channels only when that is forced."""
         card, port = self._place(wants.port)
-        if not wants.force and (wants.loop not in (None, "none") or wants.timeslots):
-            self._refuse_if_busy(card, port, None if wants.loop not in (None, "none") else wants.timeslots)
+        if wants.loop not in (None, "none") or wants.timeslots:
+            timeslots = None if wants.loop not in (None, "none") else wants.timeslots
+            self._refuse_if_busy(card, port, timeslots, wants.force)
         told = cable.LoopRequest(
             port=port, loop=wants.loop, timeslots=wants.timeslots, duration_ms=wants.duration_ms
         )  # fmt: skip
         self._tell(request, card, _LOOP, told)
 
-    def _refuse_if_busy(self, card: str, port: str, timeslots: Sequence[int] | None) -> None:
+    def _refuse_if_busy(self, card: str, port: str, timeslots: Sequence[int] | None, force: bool) -> None:
         name = self._spans.get((card, port))
         if name is None:
             return
         channels = self._inventory.spans[name].channels
         busy = [slot for slot, one in channels.items() if one.busy and (timeslots is None or slot in timeslots)]
-        if busy:
+        urgent = [slot for slot in busy if self._carries_emergency(channels[slot])]
+        if urgent:
+            raise ChannelBusy(
+                f"span {name}: timeslot {urgent[0]} carries an emergency call, which no loop cuts off, forced or not",
+                holder="", cause=44,
+            )  # fmt: skip
+        if busy and not force:
             what = f"timeslot {busy[0]} is" if len(busy) == 1 else f"{len(busy)} channels are"
             raise ChannelBusy(
                 f"span {name}: {what} busy, and a loop cuts off what is up; wait, or loop it with force",
@@ -147,6 +155,10 @@ class SimApi:
                 f"card {card.name} has no port {port!r}; ports are 1-{len(card.ports)}", kind="port", name=port
             )
         return port
+
+    def _carries_emergency(self, channel: Channel) -> bool:
+        call = self._inventory.calls.get(channel.call)
+        return call is not None and call.emergency
 
     def _known(self, name: str) -> str:
         spans = ", ".join(self._inventory.spans) or "none is configured"

@@ -38,7 +38,7 @@ class LoopRequest(cable.LoopRequest):
     """What of the port goes back where it came from; what is left out stays.
 
     Attributes:
-        force: Loop it although channels are busy: their calls are cut off.
+        force: Loop it although channels are busy: their calls are cut off, but no emergency call is.
     """
 
     force: bool = False
