@@ -84,9 +84,17 @@ class Administration:
     def leases_of_group(self, group: str) -> Iterator[Lease]:
         """The leases asked of the group, and those of calls that came in by it."""
         for lease in self._inventory.leases.values():
-            of = lease.group or next(iter(self._inventory.groups_of(lease.span, lease.timeslot)), "")
-            if of == group:
+            if group in self._came_by(lease):
                 yield lease
+
+    def _came_by(self, lease: Lease) -> tuple[str, ...]:
+        """The group it was asked of, or claimed as a call of; of an offer each that it is offered as a call of."""
+        if lease.group:
+            return (lease.group,)
+        call = self._inventory.calls.get(lease.call)
+        if call is not None and (call.came_by or call.offered_as):
+            return (call.came_by,) if call.came_by else tuple(call.offered_as.values())
+        return self._inventory.groups_of(lease.span, lease.timeslot)[:1]
 
     def given(self, subject: Subject, state: str, who: str, why: str) -> Administered:
         """The state as somebody gives it now: later than all before, whatever the clock says."""

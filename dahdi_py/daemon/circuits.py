@@ -100,6 +100,8 @@ class Call:
         emergency: It is never pre-empted nor cleared by force.
         group: The trunk group it was placed in.
         alerted: ALERTING went out: the caller hears it ring.
+        offered_as: Incoming: by serving connection that has the offer, the group it is offered as a call of.
+        came_by: Incoming: the group it was claimed as a call of.
         left_by: Pid and uid of each core that claimed it and died before it answered.
     """
 
@@ -128,6 +130,8 @@ class Call:
     group: str = ""
     alerted: bool = False
     left_by: set[tuple[int, int]] = field(default_factory=set)
+    offered_as: dict[int, str] = field(default_factory=dict)
+    came_by: str = ""
 
 
 @dataclass(slots=True)

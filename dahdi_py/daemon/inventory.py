@@ -375,9 +375,14 @@ class Inventory:
             up.started_ns, up.token, up.answered_ns, up.attempt, up.correlation, up.claimed, up.media, up.orphaned,
             up.owner,
         )  # fmt: skip
-        call.detached, call.emergency, call.group = up.detached, up.emergency, up.group
+        call.detached, call.emergency = up.detached, up.emergency
+        if up.direction == "incoming":
+            call.came_by = up.group or (before.came_by if before is not None else "")
+        else:
+            call.group = up.group
         if before is not None:
             call.offered, call.left_by, call.alerted = before.offered, before.left_by, before.alerted
+            call.offered_as = before.offered_as
             if before.client is not None and not before.client.gone:
                 self.own_call(call, before.client)
                 call.orphaned = False

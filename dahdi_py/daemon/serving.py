@@ -82,6 +82,7 @@ class Serving:
     def offered(self, call: Call) -> None:
         """The call came in and goes round."""
         configured = self._control.inventory.groups_of(call.span, call.timeslot)
+        call.came_by = ""
         # What is being drained takes nothing new; a call whose core died was let in before.
         groups = configured if call.left_by else self._control.administration.open_groups(configured)
         if configured and not groups:
@@ -106,8 +107,12 @@ class Serving:
 
     def taken(self, call: str, client: Client) -> None:
         """The client claims the call; whoever else had it is told."""
-        actions = self.offers.taken(call)
         ours = self._cores_like(client)
+        one = self._control.inventory.calls[call]
+        # Who claims what it was not offered takes it as whoever was.
+        as_groups = [group for core, group in one.offered_as.items() if core in ours] or [*one.offered_as.values()]
+        one.came_by = next(iter(as_groups or self._control.inventory.groups_of(one.span, one.timeslot)), "")
+        actions = self.offers.taken(call)
         self._do([one for one in actions if not (isinstance(one, Withdraw) and one.core in ours)])
 
     def ended(self, call: str, reason: str) -> None:
@@ -151,6 +156,7 @@ class Serving:
         call = self._control.inventory.calls.get(action.call)
         if call is None:
             return
+        call.offered_as[action.core] = action.group
         span = self._control.inventory.spans[call.span]
         said = call.offered
         more = {
@@ -166,6 +172,9 @@ class Serving:
         self._cores[action.core][1].reply(wire.ServeReply(offer=offer), continues=True)
 
     def _withdraw(self, action: Withdraw) -> None:
+        call = self._control.inventory.calls.get(action.call)
+        if call is not None:
+            call.offered_as.pop(action.core, None)
         self._cores[action.core][1].reply(wire.ServeReply(withdrawn=action.call, reason=action.reason), continues=True)
 
     def _refuse(self, action: Refuse) -> None:

@@ -192,7 +192,8 @@ class Control:
     # Calls.
 
     def _claim(self, parameters: messages.ClaimRequest) -> messages.ClaimReply:
-        return self._host.incoming.claim(self._host.calls.find(parameters.call, IncomingCall), parameters.owner)
+        call = self._host.calls.find(parameters.call, IncomingCall)
+        return self._host.incoming.claim(call, parameters.owner, parameters.group)
 
     def _alert(self, parameters: messages.CallRequest) -> None:
         self._host.incoming.alert(self._host.calls.find(parameters.call, IncomingCall), parameters.in_band)

@@ -180,7 +180,7 @@ class Incoming:
 
     # What the core does.
 
-    def claim(self, call: IncomingCall, owner: Owner) -> ClaimReply:
+    def claim(self, call: IncomingCall, owner: Owner, group: str) -> ClaimReply:
         """CALL PROCEEDING goes out with the channel, which is agreed with it.
 
         Raises:
@@ -190,6 +190,7 @@ class Incoming:
         lease = call.lease
         assert lease is not None
         call.owner = lease.owner = owner
+        call.group = group
         self._calls.settle(call)
         if not call.proceeded:
             call.proceeded = True

@@ -241,7 +241,7 @@ class Placing:
 
         link.call(
             "org.dahdipy.Host.Claim",
-            host.ClaimRequest(call=call.call, owner=owner),
+            older.understood(link, host.ClaimRequest(call=call.call, owner=owner, group=call.came_by)),
             host.ClaimReply,
             request.guard(claimed),
         )

@@ -212,10 +212,15 @@ class PlaceReply(Record):
 
 
 class ClaimRequest(Request):
-    """The core takes the offered call; CALL PROCEEDING goes out."""
+    """The core takes the offered call; CALL PROCEEDING goes out.
+
+    Attributes:
+        group: The trunk group that it is taken as a call of.
+    """
 
     call: str
     owner: OwnerRequest
+    group: str = ""
 
 
 class ClaimReply(Record):

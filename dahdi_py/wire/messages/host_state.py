@@ -137,7 +137,7 @@ class CallState(Record):
         claimed: Incoming: a core has it.
         detached: It outlives its client; the host hangs it up in time.
         emergency: It is never pre-empted nor cleared by force.
-        group: The trunk group it was placed in.
+        group: The trunk group it was placed in, or claimed as a call of.
     """
 
     call: str
