@@ -180,7 +180,7 @@ class Incoming:
 
     # What the core does.
 
-    def claim(self, call: IncomingCall, owner: Owner, group: str) -> ClaimReply:
+    def claim(self, call: IncomingCall, owner: Owner, group: str = "") -> ClaimReply:
         """CALL PROCEEDING goes out with the channel, which is agreed with it.
 
         Raises:
