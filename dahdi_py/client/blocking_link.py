@@ -147,7 +147,7 @@ class BlockingLink:
             if self._closed.wait(back_off_s(attempt)):
                 return
             with self._lock:
-                with suppress(DahdiPyError):
+                with suppress(DahdiPyError, OSError):  # an OSError: no descriptor is free here
                     self._ready()
                 if not self._busy:
                     self._tending = False
