@@ -31,6 +31,9 @@ from dahdi_py.wire.server import Limits, Peer, Server
 
 log = logging.getLogger("dahdi_py.linehost")
 
+_LIMITS = Limits(at_a_turn=1024, under_way=1 << 20, under_way_of_user=1 << 20)
+"""The daemon speaks for many clients, and bounds what each of them has under way."""
+
 GC_THRESHOLDS = (20_000, 20, 20)
 """Collect seldom: calls make no cycles, and what is collected in the middle of a turn delays it."""
 
@@ -86,7 +89,7 @@ async def serve(name: str, config: Config, run_directory: Path) -> None:
             control.disconnected(peer)
 
     # First of all: its lock keeps a second process of this host from everything else.
-    server = Server(loop, path, limits=Limits(at_a_turn=1024), on_disconnect=disconnected, receive_fds=True)
+    server = Server(loop, path, limits=_LIMITS, on_disconnect=disconnected, receive_fds=True)
     try:
         host = _make(name, config, run_directory)
         try:

@@ -23,7 +23,8 @@ OnReply = Callable[[Any, list[int], DahdiPyError | None], None]
 
 log = logging.getLogger("dahdi_py.wire")
 
-_OUTPUT_OCTETS = 64 * 1024 * 1024
+_OUTPUT_OCTETS = 256 * 1024 * 1024
+"""Above what clients may have under way to a server that does not read: a user 1,024 of 64 KiB at most (`Limits`)."""
 _OUTPUT_MESSAGES = 1_000_000
 
 

@@ -4,120 +4,31 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec
-
-import msgspec
+from time import monotonic
 
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.dispatch import Routes
 from dahdi_py.wire.framing import (
-    CallMessage,
     Reader,
     close_all,
     format_error,
-    format_reply,
     parse_call,
     receive,
     receive_octets,
 )
 from dahdi_py.wire.loop import Loop, Timer, turn
 from dahdi_py.wire.output import Output
-from dahdi_py.wire.peer import Hooks, Limits, Peer, Turns
+from dahdi_py.wire.peer import Hooks, Limits, Peer
 from dahdi_py.wire.refusals import ProtocolError, VarlinkError
+from dahdi_py.wire.request import Request
+from dahdi_py.wire.turns import Turns
+
+__all__ = ["Connection", "Request"]
 
 log = logging.getLogger("dahdi_py.wire")
-
-Arguments = ParamSpec("Arguments")
-
-
-class Request:
-    """A call to be answered, now or later; answers go out in the order of the calls.
-
-    Attributes:
-        fds: Descriptors that came with the call; the handler's to close.
-        more: The caller takes more than one reply.
-        on_answer: Told of the last reply, or of the error.
-
-    Synchronization: external; only from the loop's thread.
-    """
-
-    __slots__ = ("_connection", "answered", "fds", "held", "method", "more", "on_answer", "oneway", "peer")
-
-    def __init__(self, connection: Connection, peer: Peer, call: CallMessage, fds: list[int]) -> None:
-        self._connection = connection
-        self.peer = peer
-        self.method = call.method
-        self.more = call.more
-        self.oneway = call.oneway
-        self.fds = fds
-        self.answered = False
-        self.held: list[tuple[bytes, Sequence[int]]] | None = None
-        self.on_answer: Callable[[Any, DahdiPyError | None], None] | None = None
-
-    def reply(
-        self,
-        parameters: msgspec.Struct | msgspec.Raw,
-        *,
-        fds: Sequence[int] = (),
-        continues: bool = False,
-        close_fds: bool = True,
-    ) -> None:
-        """The caller is answered; with `continues` there is more to come.
-
-        Args:
-            parameters: The reply, or its JSON text.
-            fds: Descriptors that go with it.
-            close_fds: Ours are closed once sent, also when the caller is gone; else they stay whose they are.
-        """
-        if fds and not close_fds:
-            fds = [os.dup(fd) for fd in fds]
-        try:
-            message = format_reply(parameters, continues=continues, fds=len(fds))
-        except BaseException:
-            close_all(fds)
-            raise
-        if not continues:
-            self._tell(parameters, None)
-        self._connection.answer(self, message, fds, last=not continues)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the caller has to read before more can be sent: who has much to say does so when it has."""
-        return self._connection.waiting
-
-    def fail(self, error: DahdiPyError) -> None:
-        """The caller gets the error; there is no more to come."""
-        self._tell(None, error)
-        self._connection.answer(self, format_error(error), (), last=True)
-
-    def guard(self, later: Callable[Arguments, None]) -> Callable[Arguments, None]:
-        """What is called later to answer; whatever it raises is the answer, so that no caller waits for ever."""
-
-        def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-            try:
-                later(*args, **kwargs)
-            except Exception as error:
-                self.failed(error)
-
-        return guarded
-
-    def failed(self, error: Exception) -> None:
-        """The caller gets what was raised, unless it was answered; what nobody foresaw is logged with its trace."""
-        if not isinstance(error, DahdiPyError):
-            log.error("%s from %r failed", self.method, self.peer, exc_info=error)
-            error = DahdiPyError(f"{self.method} failed inside the service; its log has the trace")
-        if not self.answered:
-            self.fail(error)
-
-    def _tell(self, parameters: Any, error: DahdiPyError | None) -> None:
-        # Once, also when what is told raises: the answer goes out all the same.
-        told, self.on_answer = self.on_answer, None
-        if told is not None:
-            told(parameters, error)
 
 
 class Connection:
@@ -145,6 +56,10 @@ class Connection:
         self._hooks = hooks
         self._limits = limits
         self._turns = turns
+        self._user = turns.user(peer.uid)
+        self._under_way = 0
+        self._held = 0
+        self._stream: Request | None = None
         self._on_closed = on_closed
         self._receive = receive if receive_fds else receive_octets
         self._reader = Reader(limits.request_octets, descriptors=256)
@@ -153,7 +68,7 @@ class Connection:
         self._partial_timer: Timer | None = None
         self._reading = True
         self._working = False
-        self._turn_due = False
+        self._due = False
         self._ending = False
         self._complained = False
         self._output = Output(
@@ -184,43 +99,77 @@ class Connection:
             self.close()
             return
         messages = self._reader.feed(data, fds)
+        fresh = not self._inbox
         self._inbox.extend(messages)
         with turn:
-            self._work()
+            self._work(fresh=fresh)
             if self._reader.fault:
                 self._end(self._reader.fault)
         if (self._reader.partial or self._partial_timer) and not self._ending:
             self._watch_partial(bool(messages))
 
-    def _work(self) -> None:
-        """Calls are handled until the turn is others', or the client has to read, or the owner to answer."""
-        if self._working or self._turn_due:
+    def _work(self, *, fresh: bool = False) -> None:
+        """Calls are handled now, if it is nobody else's turn; else when the connection's has come."""
+        if self._working:
             return
-        self._working = True
-        inbox, unanswered, output, most = self._inbox, self._unanswered, self._output, self._limits.unanswered
-        left = self._turns.share(self._limits.at_a_turn)
-        while inbox and left and not output.waiting and len(unanswered) < most:
-            left -= 1
-            self._handle(inbox.popleft())
-        self._working = False
-        if inbox and not left:
-            self._turn_due = True
-            self._turns.due += 1
-            self._loop.call_later(0, self._next_turn)
-        if bool(inbox) == self._reading and not self._ending and not self.peer.closed:
-            self._reading = not inbox
-            if inbox:
-                self._loop.remove_reader(self._sock.fileno())
-            else:
-                self._loop.add_reader(self._sock.fileno(), self._readable)
-            self._watch_partial(True)
+        if self._due:
+            self._read_on(not self._inbox)
+        elif self._inbox and self._turns.full():
+            self._join(fresh=fresh)
+        else:
+            self._handle_some()
 
-    def _next_turn(self) -> None:
-        self._turn_due = False
-        self._turns.due -= 1
+    def _join(self, *, fresh: bool = False) -> None:
+        self._due = True
+        self._turns.join(self.peer.uid, self, fresh=fresh)
+
+    def take_turn(self) -> None:
+        """Some of the client's calls are handled, if there are any."""
+        self._due = False
         if not self.peer.closed:
             with turn:
-                self._work()
+                self._handle_some()
+
+    def _handle_some(self) -> None:
+        """Calls are handled until the turn is others', or the client has to read, or the owner to answer."""
+        inbox = self._inbox
+        if inbox:
+            self._working = True
+            left, until = self._turns.share()
+            while inbox and left and self._may():
+                left -= 1
+                self._handle(inbox.popleft())
+                now = monotonic()
+                if now >= until:
+                    left = 0
+                self._turns.worked(now)
+            self._working = False
+            if inbox:
+                output = self._output
+                if not left or (output.queued and not output.waiting):
+                    self._join()
+                # Else it goes on once the client has read, or an owner answered.
+        self._read_on(not inbox)
+
+    def _may(self) -> bool:
+        """Whether one more call may be handled, as far as this client's own answers are concerned."""
+        output, limits = self._output, self._limits
+        return (
+            not output.waiting
+            and output.queued + self._held < limits.turn_octets
+            and len(self._unanswered) < limits.unanswered
+            and self._turns.may(self._user, self._under_way)
+        )
+
+    def _read_on(self, on: bool) -> None:
+        """More is read from the client only when what it said was handled."""
+        if on != self._reading and not self._ending and not self.peer.closed:
+            self._reading = on
+            if on:
+                self._loop.add_reader(self._sock.fileno(), self._readable)
+            else:
+                self._loop.remove_reader(self._sock.fileno())
+            self._watch_partial(True)
 
     @property
     def waiting(self) -> bool:
@@ -234,6 +183,10 @@ class Connection:
         except ProtocolError as error:
             self._end(error)
             return
+        if self._stream is not None:
+            close_all(fds)
+            self._end(ProtocolError(f"{call.method} behind the stream of {self._stream.method}, which has not ended"))
+            return
         request = Request(self, self.peer, call, fds)
         if not call.oneway:
             self._unanswered.append(request)
@@ -242,6 +195,8 @@ class Connection:
             if self._hooks.authorize is not None:
                 self._hooks.authorize(self.peer, route.interface, route.method)
             route.handler(request, route.parameters(call))
+            if not request.answered:
+                self._begun(request, stream=route.method.stream)
         except DahdiPyError as error:
             if isinstance(error, VarlinkError):
                 self._complain(error)
@@ -251,6 +206,24 @@ class Connection:
             close_all(request.fds)
             request.failed(error)
 
+    def _begun(self, request: Request, *, stream: bool) -> None:
+        if stream:
+            self._stream = request
+            return
+        request.under_way = True
+        if not self._under_way:
+            self._user.busy += 1
+        self._under_way += 1
+        self._user.under_way += 1
+
+    def completed(self, request: Request) -> None:
+        """The request counts no more against what the client may have under way."""
+        request.under_way = False
+        self._under_way -= 1
+        if not self._under_way:
+            self._user.busy -= 1
+        self._user.under_way -= 1
+
     def _complain(self, error: DahdiPyError) -> None:
         if not self._complained:
             self._complained = True
@@ -259,23 +232,40 @@ class Connection:
 
     def answer(self, request: Request, message: bytes, fds: Sequence[int], *, last: bool) -> None:
         """The answer is sent, once every earlier request has its last one; the descriptors are ours."""
-        if request.answered or request.oneway or self.peer.closed:
+        if request.answered:
             close_all(fds)
-            if request.answered and not self.peer.closed:
+            if not self.peer.closed:
                 log.error("%s was answered twice", request.method)
             return
-        request.answered = last
-        unanswered = self._unanswered
-        if unanswered[0] is not request:
-            if request.held is None:
-                request.held = []
-            request.held.append((message, fds))
-            return
-        self._output.push(message, fds)
-        if last and not self.peer.closed:
-            unanswered.popleft()
-            if unanswered or (self._inbox and not self._working):
+        if last:
+            request.answered = True
+            if request.under_way:
+                self.completed(request)
+                if self._inbox and not self._working and not self._due:
+                    # A flood goes on in its turn, not as soon as it is answered.
+                    self._join()
+            elif request is self._stream:
+                self._stream = None
+        if request.oneway or self.peer.closed:
+            close_all(fds)
+        elif self._unanswered[0] is not request:
+            self._hold(request, message, fds)
+        else:
+            self._output.push(message, fds)
+            if last and not self.peer.closed:
+                self._unanswered.popleft()
                 self._release_held()
+        if last and self._inbox and not self._working:
+            with turn:
+                self._work()
+
+    def _hold(self, request: Request, message: bytes, fds: Sequence[int]) -> None:
+        if request.held is None:
+            request.held = []
+        request.held.append((message, fds))
+        self._held += len(message)
+        if self._held + self._output.queued > self._limits.output_octets:
+            self._overflow()
 
     def _release_held(self) -> None:
         unanswered = self._unanswered
@@ -283,13 +273,11 @@ class Connection:
             request = unanswered[0]
             held, request.held = request.held or (), None
             for message, fds in held:
+                self._held -= len(message)
                 self._output.push(message, fds)
             if not request.answered or self.peer.closed:
                 break
             unanswered.popleft()
-        if self._inbox and not self._working:
-            with turn:
-                self._work()
 
     def _drained(self) -> None:
         if self._ending:
@@ -301,7 +289,7 @@ class Connection:
     def _overflow(self) -> None:
         if self._ending or self.peer.closed:
             return
-        log.warning("%r does not read: cut off with %d octets waiting", self.peer, self._output.queued)
+        log.warning("%r does not read: cut off with %d octets waiting", self.peer, self._output.queued + self._held)
         self._abandon(self._cut_off)
 
     def _cut_off(self) -> None:

@@ -20,6 +20,12 @@ class Limits:
         of_one_user: Connections at once of one uid, so that no user takes them all.
         at_a_turn: Requests of one connection that are handled before every other has its turn: clients that flood delay
             the others by so many, however many they are (see `Turns`).
+        turn_s: Seconds after which a turn ends, whatever its requests cost.
+        turn_octets: Of answers of one connection that wait to be sent; no more is handled until they are fewer.
+        under_way: Requests of one connection, or of all those of one user that have several, which others answer (a
+            line host); no more of them are handled until some are answered, so that others' stand behind no more.
+        under_way_of_user: The same, of all connections of one uid together, those too that left before they were
+            answered; a user that has so many cannot connect.
         request_octets: Of the largest request.
         partial_s: How long half a message may wait for the rest, seconds.
         unanswered: Requests of one connection without an answer; no more are read until some are answered.
@@ -30,28 +36,15 @@ class Limits:
     connections: int = 1024
     of_one_user: int = 512
     at_a_turn: int = 16
+    turn_s: float = 0.002
+    turn_octets: int = 64 * 1024
+    under_way: int = 64
+    under_way_of_user: int = 1024
     request_octets: int = REQUEST_LIMIT
     partial_s: float = 10.0
     unanswered: int = 1024
     output_octets: int = 8 * 1024 * 1024
     output_messages: int = 10_000
-
-
-class Turns:
-    """What the connections of one server that have more to say than a turn takes share: the room of one turn.
-
-    Attributes:
-        due: How many of them wait for their next turn.
-
-    Synchronization: external.
-    """
-
-    def __init__(self) -> None:
-        self.due = 0
-
-    def share(self, most: int) -> int:
-        """How many requests one more connection may have handled now."""
-        return max(1, most // (self.due + 1))
 
 
 class Peer:

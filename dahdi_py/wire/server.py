@@ -13,13 +13,15 @@ from pathlib import Path
 import dahdi_py
 from dahdi_py.errors import AccessError
 from dahdi_py.wire import idl, introspection
-from dahdi_py.wire.connection import Connection, Request
+from dahdi_py.wire.connection import Connection
 from dahdi_py.wire.dispatch import Handler, Routes
 from dahdi_py.wire.framing import format_error
 from dahdi_py.wire.interface import Interface, Method
 from dahdi_py.wire.listener import Listener, credentials
 from dahdi_py.wire.loop import Loop
-from dahdi_py.wire.peer import Hooks, Limits, Peer, Turns
+from dahdi_py.wire.peer import Hooks, Limits, Peer
+from dahdi_py.wire.request import Request
+from dahdi_py.wire.turns import Turns
 
 __all__ = ["Handler", "Limits", "Peer", "Request", "Server"]
 
@@ -75,7 +77,7 @@ class Server:
         self._receive_fds = receive_fds
         self._routes = Routes()
         self._connections: dict[int, Connection] = {}
-        self._turns = Turns()
+        self._turns = Turns(loop, self._limits)
         self._last_id = 0
         self._complained = False
         self._routes.add(introspection.INTERFACE, introspection.handlers(self._routes.interfaces, dahdi_py.__version__))
@@ -120,6 +122,10 @@ class Server:
             return
         if sum(one.peer.uid == uid for one in self._connections.values()) >= limits.of_one_user:
             message = f"uid {uid} has {limits.of_one_user} connections to {self.path} already, the limit of one user"
+            self._turn_away(sock, pid, uid, message)
+            return
+        if self._turns.user(uid).under_way >= limits.under_way_of_user:
+            message = f"uid {uid} left {limits.under_way_of_user} requests to {self.path} that nobody has answered yet"
             self._turn_away(sock, pid, uid, message)
             return
         self._last_id += 1
@@ -179,3 +185,4 @@ class Server:
         for connection in list(self._connections.values()):
             connection.flush()
             connection.close()
+        self._turns.close()

@@ -117,6 +117,13 @@ class ScriptedHost:
             if name == method:
                 return parameters
 
+    def asked_before(self, method: str) -> list[str]:
+        """The methods called before the next call of that one."""
+        names: list[str] = []
+        while not names or names[-1] != method:
+            names.append(self._asked.get(timeout=PATIENCE_S)[0])
+        return names[:-1]
+
     def nothing_asked(self, method: str) -> bool:
         """Whether the method was not called since the last `asked`."""
         return method not in [name for name, _ in list(self._asked.queue)]

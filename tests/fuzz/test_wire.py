@@ -16,12 +16,11 @@ from pathlib import Path
 from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire import idl
 from dahdi_py.wire.blocking import Connection
-from dahdi_py.wire.connection import Request
 from dahdi_py.wire.framing import parse_call, parse_reply
 from dahdi_py.wire.idl_parse import parse
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.refusals import ProtocolError
-from dahdi_py.wire.server import Limits
+from dahdi_py.wire.server import Limits, Request
 from tests.wire.service import Echo, Echoed, Service, open_descriptors, serving
 from tests.wire.waiting import PATIENCE_S, wait_for
 
