@@ -104,8 +104,8 @@ def _flood_rows(repetitions: int) -> Iterator[Row]:
     for figure in flood.measure(repetitions):
         for percentile in ("p50", "p99"):
             alone, beside = (getattr(sample, f"{percentile}_us") for sample in (figure.alone, figure.beside))
-            what = f"allocate + release beside {figure.what}, {percentile} (against alone)"
-            gate = figure.bound if percentile == "p99" else None
+            what = f"allocate + release beside {figure.crowd.what}, {percentile} (against alone)"
+            gate = figure.crowd.bound if percentile == "p99" else None
             yield Row(what, f"{alone:.0f} us alone", f"{beside:.0f} us", beside / alone, gate)
 
 
