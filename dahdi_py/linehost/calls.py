@@ -213,7 +213,9 @@ class Calls:
         del self.by_id[call.id]
         self.deadlines.set(call, None)
         missed = self.channels.missed(call.lease) if call.lease is not None else Missed()
-        self.tell("call.ended", call, call.record(cause, location, ended_at, moments, missed), ended_at)
+        # What the core has hung up has ended, wherever else it could have gone.
+        kind = "call.unplaced" if call.unplaced and not call.hung_up else "call.ended"
+        self.tell(kind, call, call.record(cause, location, ended_at, moments, missed), ended_at)
         self._journal.ended(call.id)
         if call.waits_for is not None:
             call.waits_for.waiting = None
@@ -223,5 +225,8 @@ class Calls:
             self.lose_channel(call)
             if channel.must_restart and channel.timeslot:
                 self.restart_needed(channel)
+                if channel.waiting is not None and channel.waiting.outgoing:
+                    # Not for as long as the far end does not answer: a call of ours can have another.
+                    self.channels.on_free(channel)
         if not self.by_id:
             self.on_none()

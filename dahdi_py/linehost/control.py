@@ -102,6 +102,7 @@ class Control:
         old, self._controller = self._controller, request.peer
         if old is not request.peer:
             self._host.lease_ends.daemon_lost()
+            self._host.outgoing.stay()
             self._host.seconds.wanted = parameters.protocol >= 2
             if not self._host.seconds.wanted:
                 self._host.outbox.forget_seconds()

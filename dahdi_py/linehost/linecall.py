@@ -41,6 +41,7 @@ class LineCall(Call):
         emergency: It passes drains and hold-down, and is never pre-empted nor cleared by force.
         group: The trunk group it was placed in.
         waits_for: The only channel it can have, not yet free.
+        unplaced: It is over here only, for want of a channel: the daemon has other routes for it.
 
     Synchronization: the loop's thread.
     """
@@ -48,7 +49,7 @@ class LineCall(Call):
     __slots__ = (
         "alerting_ns", "answered_at", "answered_ns", "attempt", "bearer", "called", "calling", "cause", "cleared_by",
         "correlation", "earlier", "emergency", "error", "group", "handle", "hung_up", "lease", "line", "media", "owner",
-        "reason", "slot", "started_ns", "timeslot", "waits_for",
+        "reason", "slot", "started_ns", "timeslot", "unplaced", "waits_for",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +81,7 @@ class LineCall(Call):
         self.emergency = False
         self.group = ""
         self.waits_for: BChannel | None = None
+        self.unplaced = False
         self.slot = 0
 
     @property
@@ -169,11 +171,12 @@ class OutgoingCall(LineCall):
         setup: What the SETUP said.
         bound: On a lease the core had: this channel or none.
         tried: Channels the far end did not want.
+        full: Spans on which it had no circuit for us.
         tried_again: The last of them was asked for twice.
         glared: Its SETUP named a channel that a call of the far end's has; it is being cleared, to be set up again.
     """
 
-    __slots__ = ("bound", "glared", "request", "setup", "tried", "tried_again")
+    __slots__ = ("bound", "full", "glared", "request", "setup", "tried", "tried_again")
 
     def __init__(
         self, request: PlaceRequest, timers: CallTimers, now: float, *, handle: int, line: SpanLine,
@@ -192,6 +195,7 @@ class OutgoingCall(LineCall):
         self.emergency = request.emergency
         self.group = request.group
         self.tried: frozenset[BChannel] = frozenset()
+        self.full: frozenset[SpanLine] = frozenset()
         self.tried_again = False
         self.glared = False
 

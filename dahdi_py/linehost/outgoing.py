@@ -31,9 +31,6 @@ from dahdi_py.wire.messages.common import Bearer
 from dahdi_py.wire.messages.host import Attempted, PlaceReply, PlaceRequest, Preempted, Progressed
 from dahdi_py.wire.refusals import InvalidParameter
 
-ATTEMPTS = 10
-"""So many SETUPs at most for one call."""
-
 
 class Outgoing:
     """Places calls and follows the far end's answers.
@@ -112,6 +109,7 @@ class Outgoing:
             call
             for call in self._calls.by_id.values()
             if call.lease is not None
+            and call.id != request.call
             and not (call.emergency or call.hung_up or call.parked)
             and only.get(call.line.name, 0) >> call.timeslot & 1
             and not call.line.channels.service
@@ -134,16 +132,18 @@ class Outgoing:
         self._calls.hangup(victim, causes.PREEMPTION, "host", reason)
 
     def freed(self, call: OutgoingCall, channel: BChannel) -> None:
-        """The channel that the call waited for is free, or quarantined: then another has to make way."""
+        """The channel that the call waited for is free; or it cannot have that: then another call has to make way."""
         request = call.request
         call.waits_for = None
         try:
-            found = channel if channel.free else self._channel_for(request)
+            # One that is free on a span that has gone down meanwhile is none.
+            found = channel if channel.free and not channel.disabled else self._channel_for(request)
         except AllocationError as error:
             victim = self._victim(request)
             if victim is not None:
                 self._make_way(call, victim)
             else:
+                call.unplaced = request.elsewhere
                 self._calls.drop(call, causes.NO_CHANNEL, "host", str(error))
             return
         try:
@@ -192,43 +192,74 @@ class Outgoing:
         """Another SETUP, where this one failed for want of a channel and the core has not noticed yet."""
         glared, call.glared = call.glared, False
         refused = event.cleared_by == "peer" and event.cause in causes.RETRY_ELSEWHERE
-        if call.hung_up or call.bound or call.attempt >= ATTEMPTS or call.lease is None or call.line.channels.service:
+        if call.hung_up or call.bound or call.lease is None:
             return False
         if not glared and not (refused and call.phase is CallPhase.SETUP and not call.cleared_by):
             return False
-        if not self._elsewhere(call):
-            if glared:
-                call.blame("peer", f"glare: the far end took timeslot {call.timeslot} at the same moment")
-            return False
+        if refused and event.cause == causes.NO_CHANNEL:
+            call.full |= {call.line}
+        if self._may_try(call) and self._elsewhere(call):
+            self._set_up_again(call, event)
+            self._send(call, call.line.bchannels[call.timeslot])
+            self._calls.settle(call)
+            self._tell_attempt(call)
+            return True
+        victim = self._victim(call.request) if call.request.preempt else None
+        if victim is not None:
+            self._set_up_again(call, event)
+            self._calls.lose_channel(call)
+            self._make_way(call, victim)
+            return True
+        if glared:
+            call.blame("peer", f"glare: the far end took timeslot {call.timeslot} at the same moment")
+        call.unplaced = call.request.elsewhere
+        return False
+
+    def _set_up_again(self, call: OutgoingCall, event: Ended) -> None:
+        """The call is as before its first SETUP, but for the evidence of those that failed."""
         call.earlier += messages(event.timeline, wall_offset())
         call.attempt += 1
         call.again()
         self._calls.rename(call, self._calls.pump.new_handle())
-        self._send(call, call.line.bchannels[call.timeslot])
-        self._calls.settle(call)
-        self._tell_attempt(call)
-        return True
+
+    def _may_try(self, call: OutgoingCall) -> bool:
+        """Whether another SETUP is not one more than there are channels: glare alone would find no end."""
+        lines = self._channels.lines
+        most = sum(len(lines[name].bchannels) for name in call.request.spans)
+        return call.attempt - call.request.attempt < most
 
     def _elsewhere(self, call: OutgoingCall) -> bool:
         """The call is on another channel; where none is free, once more on the same, if it still has that.
 
-        The far end may have refused that one for a call that is over by now, such as one of ours that lost glare.
+        The far end may have refused that one for a call that is over by now, such as one of ours that lost glare. A
+        span where it had no circuit at all is the last choice: there may be one again, or it meant only that channel.
         """
         own = None if call.parked else call.line.bchannels[call.timeslot]
         if own is not None:
             call.tried |= {own}
-        try:
-            self._calls.moved(call, self._hunt(call.request, call.tried, own))
-        except AllocationError:
-            if call.parked or call.tried_again:
-                return False
-            call.tried_again = True
+        full = {channel for line in call.full for channel in line.bchannels.values()}
+        for tried in dict.fromkeys((call.tried | full, call.tried)):
+            try:
+                self._calls.moved(call, self._hunt(call.request, tried, own))
+            except AllocationError:
+                continue
+            return True
+        if call.parked or call.tried_again or call.line.channels.service:
+            return False
+        call.tried_again = True
         return True
+
+    def stay(self) -> None:
+        """The daemon that had other routes for our calls is gone, and with it the routes: what ends here has ended."""
+        for call in self._calls.by_id.values():
+            if isinstance(call, OutgoingCall) and call.request.elsewhere:
+                call.request = msgspec.structs.replace(call.request, elsewhere=False)
 
     def on_failed(self, event: CommandFailed) -> None:
         """A SETUP never left: its call has no `Ended`."""
         call = self._calls.by_handle.get(event.handle)
         if call is not None and event.command == "setup":
+            call.unplaced = isinstance(call, OutgoingCall) and call.request.elsewhere and not call.hung_up
             cause = causes.DESTINATION_OUT_OF_ORDER if event.reason == "dchannel_down" else causes.TEMPORARY_FAILURE
             self._calls.drop(call, cause, "line", f"SETUP could not be sent: {event.reason}")
 
@@ -256,7 +287,7 @@ class Outgoing:
                 raise AllocationError("there is no such B-channel")
             self._calls.moved(call, channel)
         except AllocationError as error:
-            if channel is not None and not call.bound and call.phase is CallPhase.SETUP and call.attempt < ATTEMPTS:
+            if channel is not None and not call.bound and call.phase is CallPhase.SETUP and self._may_try(call):
                 # Each end gave a call of the other's this channel: set up again, both will see what is free.
                 self._contention.set_up_again(call, causes.CHANNEL_UNACCEPTABLE)
                 return False

@@ -177,6 +177,8 @@ class PlaceRequest(Request):
         emergency: It passes drains and hold-down, and is never pre-empted.
         preempt: When nothing is free, a call that is no emergency is cleared for it (cause 8), the youngest first;
             SETUP goes out when the far end has released that channel, and `call.attempt` then says the token.
+        attempt: The number of the first SETUP: those before went out on another host.
+        elsewhere: The daemon has other routes: a call that finds no channel here does not end, `call.unplaced` tells.
     """
 
     call: str
@@ -201,6 +203,7 @@ class PlaceRequest(Request):
     group: str = ""
     emergency: bool = False
     preempt: bool = False
+    elsewhere: bool = False
 
 
 class PlaceReply(Record):

@@ -16,6 +16,7 @@ class HostEvent(Record, omit_defaults=True):
     line.seconds SecondsSeen · dchannel.up, dchannel.down {} ·
     call.offered Offered · call.proceeding, call.alerting, call.progress, call.answered Progressed · call.media {} ·
     call.moved Moved · call.digits Digits · call.attempt Attempted · call.hangup HangupSeen · call.ended Ended ·
+    call.unplaced Ended (no channel for it here, and the daemon has other routes) ·
     call.unclaimed {} (its core died, it is an offer again) · call.preempted Preempted ·
     lease.moved Moved · lease.ended LeaseEnded · channel.state ChannelState · host.draining, host.drained {} ·
     bridge.joined BridgeJoined · bridge.ended BridgeEnded · outbox.lost {count}.
