@@ -58,6 +58,9 @@ _SPAN_TEXTS = (
 )  # fmt: skip
 
 
+_STARTED_AGAIN = "the service starts it again"
+
+
 def title(span: Span) -> str:
     """The span as it is spoken of."""
     return f"Span {span.number} ({span.name})"
@@ -197,6 +200,18 @@ def of_host(name: str, problem: str, spans: Iterable[str], since_ns: int, groups
         kind="host", subject=name, words=("DOWN",), severity=CRITICAL, text=text.rstrip(".") + ".", since_ns=since_ns,
         cause=problem or "its process has ended or does not answer", host=name,
         next_check="the service starts it again; if it stays down look into its log (RUN/hosts)",
+    )  # fmt: skip
+    return affecting(condition, groups) if lost else condition
+
+
+def of_silent_host(name: str, spans: Iterable[str], since_ns: int, groups: Iterable[Capacity] = ()) -> Condition:
+    """A line host that runs and does not answer: calls go to other hosts, what is up on this one cannot be reached."""
+    lost = ", ".join(spans)
+    check = f"look what its process waits for (stopped, swapping, a driver that hangs), else kill it: {_STARTED_AGAIN}"
+    text = f"Line host {name} does not answer" + (f", and with it {lost}" if lost else "") + f": {check}."
+    condition = Condition(
+        kind="host", subject=name, words=("SILENT",), severity=CRITICAL, text=text, since_ns=since_ns,
+        cause="its process is stopped, or waits for something that does not come", host=name, next_check=check,
     )  # fmt: skip
     return affecting(condition, groups) if lost else condition
 

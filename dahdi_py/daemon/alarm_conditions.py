@@ -120,13 +120,21 @@ class Conditions:
         for name, state in self._control.hosts.items():
             if state.link.up:
                 self._was_up.add(name)
+                if state.silent_since_ns:
+                    yield alarm_texts.of_silent_host(
+                        name, [span.name for span in self._inventory.spans_of(name)], state.silent_since_ns,
+                        self._left_of(name, left),
+                    )  # fmt: skip
             elif name in self._was_up or now >= self._began + _START_S or Key("host", name) in self._standing:
-                spans = [*self._inventory.spans_of(name)]
-                groups = dict.fromkeys(group for span in spans for group in span.groups)
+                spans = [span.name for span in self._inventory.spans_of(name)]
                 yield alarm_texts.of_host(
-                    name, self._problem_of(name), [span.name for span in spans], state.since_ns,
-                    [left[group] for group in groups],
+                    name, self._problem_of(name), spans, state.since_ns, self._left_of(name, left)
                 )  # fmt: skip
+
+    def _left_of(self, host: str, left: dict[str, Capacity]) -> list[Capacity]:
+        """What the groups have left that the host's spans are in."""
+        groups = dict.fromkeys(group for span in self._inventory.spans_of(host) for group in span.groups)
+        return [left[group] for group in groups]
 
     def _span(
         self, one: circuits.Span, state: SpanState, left: list[Capacity], now: float, now_ns: int
@@ -172,14 +180,18 @@ class Conditions:
         for span, mask in self._members[name]:
             one = self._inventory.spans[span]
             total += mask.bit_count()
-            if not one.disabled:
+            if self._serves(one):
                 usable += sum(channel.usable for t, channel in one.channels.items() if mask >> t & 1)
         return Capacity(name, usable, total, self._minimum[name])
+
+    def _serves(self, one: circuits.Span) -> bool:
+        """Whether its channels take calls: nothing is wrong with the span, and its host answers."""
+        return not one.disabled and not self._control.hosts[one.config.host].silent_since_ns
 
     def _seen(self, name: str, left: Capacity) -> Seen:
         free = 0
         for span, mask in self._members[name]:
             one = self._inventory.spans[span]
-            if not one.disabled:
+            if self._serves(one):
                 free += sum(channel.free for t, channel in one.channels.items() if mask >> t & 1)
         return Seen(left.usable, free, left.total, self._control.serving.offers.serving(name))

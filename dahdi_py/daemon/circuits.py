@@ -10,7 +10,7 @@ from dahdi_py.core import config
 from dahdi_py.core.channelmap import Use, channel_map
 from dahdi_py.core.terms import Disabled, out_of_service
 from dahdi_py.daemon.clients import Client
-from dahdi_py.wire.messages.common import Bearer, Owner, Party
+from dahdi_py.wire.messages.common import Bearer, Message, Owner, Party
 from dahdi_py.wire.messages.host import Offered, SpanState
 
 NOBODY = Owner()
@@ -103,6 +103,7 @@ class Call:
         offered_as: Incoming: by serving connection that has the offer, the group it is offered as a call of.
         came_by: Incoming: the group it was claimed as a call of.
         left_by: Pid and uid of each core that claimed it and died before it answered.
+        earlier: Messages of SETUPs on hosts that it is not on any more.
     """
 
     call: str
@@ -132,6 +133,7 @@ class Call:
     left_by: set[tuple[int, int]] = field(default_factory=set)
     offered_as: dict[int, str] = field(default_factory=dict)
     came_by: str = ""
+    earlier: list[Message] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from dahdi_py.daemon.owners import Owners
 from dahdi_py.daemon.past_alarms import PastAlarms
 from dahdi_py.daemon.performance import Performance
 from dahdi_py.daemon.serving import Serving
+from dahdi_py.daemon.strays import Strays
 from dahdi_py.errors import HostUnavailable, NotOwner, StaleToken, WrongCallState
 
 LOG = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Control:
         self.serving = Serving(self)
         self.clients: dict[int, Client] = {}
         self.owners = Owners(self)
+        self.strays = Strays()
         self.following = Following(self, opened)
         self._call_prefix = f"{self.epoch:x}-{secrets.token_hex(4)}"
         self._calls = 0

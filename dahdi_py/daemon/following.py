@@ -7,17 +7,18 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from dahdi_py.daemon import ledger, told
+from dahdi_py.daemon import ledger, strays, told
 from dahdi_py.daemon.administration import request_of
+from dahdi_py.daemon.circuits import Call
 from dahdi_py.daemon.ends import Ends
 from dahdi_py.daemon.link import Link
 from dahdi_py.daemon.news import News, read
 from dahdi_py.wire.messages.common import CursorRequest
-from dahdi_py.wire.messages.host import AdministerReply, AttachReply, BridgeEnded, Preempted
+from dahdi_py.wire.messages.host import AdministerReply, AttachReply, BridgeEnded, Ended, Preempted, Snapshot
 
 if TYPE_CHECKING:
     from dahdi_py.daemon.control import Control
@@ -29,8 +30,23 @@ SECONDS = "line.seconds"
 LOG = logging.getLogger(__name__)
 
 _OF_LINES = ("span.status", "dchannel.up", "dchannel.down")
+_SETTLED = frozenset(("call.proceeding", "call.progress", "call.alerting", "call.answered", "call.ended"))
+"""From these on a call is where it is."""
 _SETTLE_S = 2.0
 """A host that attached has told what its outbox holds within this."""
+
+
+class Hunted(Protocol):
+    """Who places calls, as long as the far end has not said a word to them."""
+
+    def goes_on(self, host_name: str, call: str) -> bool:
+        """Whether a call that this host gives up is tried elsewhere."""
+
+    def unplaced(self, call: str, ended: Ended) -> None:
+        """It is: that is how it would have ended."""
+
+    def over(self, call: str) -> None:
+        """The call stays where it is, or has ended."""
 
 
 @dataclass(slots=True)
@@ -43,6 +59,7 @@ class HostState:
         snapshot_n: Events up to this number were in the snapshot already.
         settled: The ledger agrees with what the host has.
         announced: The last we published of it is that it is up.
+        silent_since_ns: UTC since when it is known not to answer, ns; 0 while it does.
     """
 
     link: Link
@@ -52,6 +69,7 @@ class HostState:
     settled: bool = False
     problem: str = ""
     announced: bool = False
+    silent_since_ns: int = 0
 
 
 class Following:
@@ -62,6 +80,7 @@ class Following:
 
     Attributes:
         on_lost: Told which host cannot be reached any more, and why.
+        hunting: Who places calls.
         ending: The hosts have been told to end: that they do is no news.
 
     Synchronization: the loop's thread.
@@ -69,6 +88,7 @@ class Following:
 
     def __init__(self, control: Control, opened: Opened) -> None:
         self.on_lost: Callable[[str, str], None] = lambda host, problem: None
+        self.hunting: Hunted | None = None
         self.ending = False
         self._control = control
         self._inventory = control.inventory
@@ -82,7 +102,7 @@ class Following:
     def attached(self, link: Link, state: AttachReply) -> CursorRequest | None:
         """The inventory is the host's snapshot; what the ledger holds of an earlier start is closed."""
         host = self._control.hosts[link.name]
-        snapshot = state.snapshot
+        snapshot = self._without_strays(link, state.snapshot)
         if host.seen[0] not in (0, snapshot.start):
             self._died(host, "line host died")
         self._check_numbering(link.name, snapshot.start, snapshot.n)
@@ -133,8 +153,16 @@ class Following:
         if host.announced:
             self._control.feed.put("host.down", host=link.name, data={"problem": problem})
         host.settled = host.announced = False
+        host.silent_since_ns = 0
         host.since_ns = time.time_ns()
         self.on_lost(link.name, problem)
+
+    def silent(self, link: Link) -> None:
+        """Whoever looks after the service knows that the host does not answer, or does again."""
+        host = self._control.hosts[link.name]
+        host.silent_since_ns = time.time_ns() if link.silent else 0
+        LOG.warning("line host %s %s", link.name, "does not answer" if link.silent else "answers again")
+        self._control.alarms.look_at_once()
 
     def host_died(self, name: str, problem: str) -> None:
         """The host's process is gone, and with it its calls and leases."""
@@ -170,6 +198,13 @@ class Following:
         if event.kind == SECONDS:
             self._count(name, start, event)
             return
+        if event.call and self._stray(name, event.call):
+            self._control.feed.note(None, (name, start, event.n))
+            return
+        if event.kind == "call.unplaced":
+            if self._went_on(name, start, event):
+                return
+            event = msgspec.structs.replace(event, kind="call.ended")
         if event.kind in _OF_LINES:
             self._control.alarms.about_to_change(event.span)
         group = self._control.changes.group_asked(event.call, event.token)  # an end takes it away
@@ -187,7 +222,7 @@ class Following:
                 self._control.feed.note(None, source)
                 return
         entry = what.entry if (start, event.n) > self._ledger_cursors.get(name, (0, 0)) else None
-        if isinstance(entry, ledger.Opened):
+        if isinstance(entry, ledger.Opened) or (event.kind == "call.attempt" and event.call in self._open_calls):
             self._open_calls[event.call] = (name, start)
         elif isinstance(entry, ledger.Closed):
             self._open_calls.pop(event.call, None)
@@ -213,6 +248,45 @@ class Following:
         if not known:
             self._act_on(host, event)
 
+    def _went_on(self, name: str, start: int, event: News) -> bool:
+        """Whether the call that the host gave up is tried on another one; else that is its end."""
+        if self.hunting is None or not self.hunting.goes_on(name, event.call):
+            return False
+        try:
+            ended = read(event, Ended)
+        except msgspec.ValidationError as error:
+            LOG.error("line host %s: event %d %s: %s", name, event.n, event.kind, error)
+            return False
+        self._control.feed.note(None, (name, start, event.n))
+        self.hunting.unplaced(event.call, ended)
+        return True
+
+    def ended_nowhere(self, call: Call, ended: Ended) -> None:
+        """The call that its hosts gave up has ended, as on the last of them."""
+        name, start = self._open_calls.pop(call.call, (call.host, 0))
+        self._inventory.end_call(call)
+        self._ends.ended(call.call)
+        ended = msgspec.structs.replace(told.whole(call, ended), messages=call.earlier)
+        entry = ledger.Closed(call.call, name, start, ended, self._inventory.circuit(ended.span))
+        self._control.feed.put(
+            "call.ended", host=name, span=ended.span, timeslot=ended.timeslot, call=call.call,
+            data=told.data_of(ended), entry=entry,
+        )  # fmt: skip
+        self._control.alarms.call_ended(ended.direction, ended.group, ended.answered_ns)
+        self._control.past_alarms.call_ended(call.call, ended)
+
+    def _stray(self, name: str, call: str) -> bool:
+        """Whether the call is on another host now, or was taken from this one for good."""
+        up = self._inventory.calls.get(call)
+        return (call, name) in self._control.strays or (up is not None and up.host != name)
+
+    def _without_strays(self, link: Link, snapshot: Snapshot) -> Snapshot:
+        """What concerns us of the host's state; what it should not have any more it is told to clear."""
+        found = {call.call for call in snapshot.calls if self._stray(link.name, call.call)}
+        for call in found:
+            link.tell("Hangup", strays.clearing(call))
+        return strays.without(snapshot, found)
+
     def _count(self, name: str, start: int, event: News) -> None:
         """Seconds change nothing but their circuit's history."""
         counted = None
@@ -224,6 +298,8 @@ class Following:
         self._control.feed.note(None, (name, start, event.n), counted)
 
     def _act_on(self, host: HostState, event: News) -> None:
+        if self.hunting is not None and event.kind in _SETTLED:
+            self.hunting.over(event.call)
         if event.kind in ("call.offered", "call.unclaimed"):
             call = self._inventory.calls.get(event.call)
             if call is not None and self._control.ready:
@@ -284,6 +360,8 @@ class Following:
         for call in calls:
             if call.emergency and not call.answered_ns:
                 self._control.past_alarms.emergency_failed(call.called.number, call.call, reason)
+            if self.hunting is not None:
+                self.hunting.over(call.call)
             self._open_calls.pop(call.call, None)
             self._ends.lost(call.call)
             self._control.feed.put(

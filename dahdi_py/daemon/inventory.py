@@ -277,6 +277,14 @@ class Inventory:
         if channel is not None and channel.call == call.call:
             self._vacate(channel)
 
+    def unplace(self, call: Call) -> None:
+        """The call is on no channel, as before it was placed; the lease it had is over."""
+        self.end_lease(call.token)
+        channel = self.channel(call.span, call.timeslot)
+        if channel is not None and channel.call == call.call:
+            self._vacate(channel)
+        call.token, call.span, call.timeslot, call.media = "", "", 0, False
+
     def move(self, token: str, span: str, timeslot: int) -> None:
         """The lease, and the call on it, are on that channel."""
         lease = self.leases.get(token)
@@ -301,7 +309,9 @@ class Inventory:
             self._occupy(lease)
 
     def bind(self, call: Call, token: str, span: str, timeslot: int) -> None:
-        """The call is on that lease, and the lease is the call's owner's."""
+        """The call is on that lease and no other, and the lease is the call's owner's."""
+        if call.token not in ("", token):
+            self.end_lease(call.token)
         call.token, call.span, call.timeslot = token, span, timeslot
         lease = self.lease(token, call.host, span, timeslot, call.owner, call.client)
         lease.call, lease.group = call.call, call.group

@@ -22,7 +22,7 @@ class Ticket:
     Synchronization: the loop's thread.
     """
 
-    __slots__ = ("_client", "_entered", "_limits", "_placing", "_wanted")
+    __slots__ = ("_client", "_counted", "_entered", "_limits", "_placing", "_wanted")
 
     def __init__(self, limits: Limits, client: Client, wanted: int, placing: bool) -> None:
         self._limits = limits
@@ -30,6 +30,7 @@ class Ticket:
         self._wanted = wanted
         self._placing = placing
         self._entered: list[Limiter] = []
+        self._counted: list[Limiter] = []
 
     def enter(self, *groups: str) -> None:
         """It is within every limit that concerns these groups too, or counts against none of them.
@@ -40,7 +41,8 @@ class Ticket:
         """
         now = time.monotonic()
         concerned = (one for group in groups for one in self._limits.concerned(self._client, group))
-        fresh = {limiter: holds for limiter, holds in concerned if limiter not in self._entered}
+        known = [*self._entered, *self._counted]
+        fresh = {limiter: holds for limiter, holds in concerned if limiter not in known}
         leases = self._limits.inventory.leases.values()
         for limiter, holds in fresh.items():
             held = sum(map(holds, leases)) if limiter.max_channels is not None else 0
@@ -50,9 +52,10 @@ class Ticket:
             self._entered.append(limiter)
 
     def done(self) -> None:
-        """What was asked for is had, or refused."""
+        """What was asked for is had, or refused; had elsewhere after all, it counts no second time."""
         for limiter in self._entered:
             limiter.leave(self._wanted)
+        self._counted += self._entered
         self._entered.clear()
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from dahdi_py import __version__
 from dahdi_py.daemon.news import News, NewsReply
-from dahdi_py.errors import DahdiPyError, HostUnavailable, NotFound, StaleToken, Unreachable
+from dahdi_py.errors import DahdiPyError, HostUnavailable, NotFound, StaleToken, Timeout, Unreachable
 from dahdi_py.wire.caller import Caller, OnReply
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages.common import CursorRequest
@@ -30,6 +30,12 @@ from dahdi_py.wire.messages.host import (
 
 LOG = logging.getLogger(__name__)
 
+ANSWER_S = 2.0
+"""A host that can do what it is asked has done it within this, however busy: another one is asked then."""
+SILENT_S = 5.0
+"""A host that says nothing for so long does not live, whatever its process does."""
+SILENT = "does not answer"
+_BEAT_S = 1.0
 ATTACH_S = 5.0
 """A host that took the connection answers within this, or the connection is given up."""
 _HELD_BACK = 1000
@@ -49,6 +55,9 @@ class Follower(Protocol):
     def lost(self, link: Link, problem: str) -> None:
         """The host does not obey us any more, or never did: `attached` may not have been called."""
 
+    def silent(self, link: Link) -> None:
+        """The host has not answered for long, or answers again: `link.silent` says which."""
+
 
 class Link:
     """One host as the daemon reaches it.
@@ -56,6 +65,7 @@ class Link:
     Attributes:
         name: The host's configured name.
         up: Commands may be given.
+        silent: It is connected, and has not answered for long.
         state: What the host said on attaching; None while it is not attached.
         attached: Done when the first attempt to attach has come out, well or not.
 
@@ -66,6 +76,7 @@ class Link:
         self.name = name
         self.path = path
         self.up = False
+        self.silent = False
         self.draining = False
         self.state: AttachReply | None = None
         self.attached: asyncio.Future[None] = loop.create_future()
@@ -77,6 +88,12 @@ class Link:
         self._committed = 0
         self._received = 0
         self._reclaim_s: float | None = None
+        self._overdue = 0
+
+    @property
+    def stalled(self) -> bool:
+        """Whether it owes an answer that should have come by now: what it is asked next waits behind that."""
+        return self._overdue > 0
 
     def connect(self) -> int | None:
         """The pid of the host that answers, who is being attached; None when nobody does."""
@@ -91,9 +108,15 @@ class Link:
 
     def call(
         self, method: str, params: msgspec.Struct, reply: type[msgspec.Struct], on_reply: OnReply,
-        fds: Sequence[int] = (),
+        fds: Sequence[int] = (), late: OnReply | None = None,
     ) -> None:  # fmt: skip
         """The command is given, with descriptors that stay ours; `on_reply(reply, fds, error)` tells how it went.
+
+        One that the host takes with it when it dies has failed with `HostUnavailable`.
+
+        Args:
+            late: The host has `ANSWER_S` to answer, else the command has failed with `HostUnavailable` too; what comes
+                after that is told here. None waits for as long as the host lives.
 
         Raises:
             HostUnavailable: The host is not attached.
@@ -101,7 +124,28 @@ class Link:
         commands = self._commands
         if commands is None or not self.up:
             raise HostUnavailable(f"line host {self.name} is not connected", host=self.name)
-        commands.call(method, params, reply, on_reply, fds=fds)
+
+        def answered(got: Any, sent: list[int], error: DahdiPyError | None) -> None:
+            self._overdue += isinstance(error, Timeout)
+            on_reply(got, sent, self._named(error))
+
+        def answered_late(got: Any, sent: list[int], error: DahdiPyError | None) -> None:
+            self._overdue -= 1
+            if late is not None:
+                late(got, sent, error)
+
+        if late is None:
+            commands.call(method, params, reply, answered, fds=fds)
+        else:
+            commands.call(method, params, reply, answered, fds=fds, timeout=ANSWER_S, late=answered_late)
+
+    def _named(self, error: DahdiPyError | None) -> DahdiPyError | None:
+        """Whose connection it was that ended a caller cannot know, nor that another host may do."""
+        if isinstance(error, Timeout):
+            return HostUnavailable(f"line host {self.name} {SILENT}", host=self.name)
+        if isinstance(error, Unreachable):
+            return HostUnavailable(f"line host {self.name} is gone: {error.message}", host=self.name)
+        return error
 
     def tell(self, method: str, params: msgspec.Struct, reply: type[msgspec.Struct] = Empty) -> None:
         """The command is given, if there is a host; what goes wrong is only logged."""
@@ -143,6 +187,7 @@ class Link:
             if caller is not None:
                 caller.close()
         self._commands = self._monitor = None
+        self._overdue, self.silent = 0, False
 
     def _attached(self, reply: AttachReply | None, fds: list[int], error: DahdiPyError | None) -> None:
         if self._commands is None:
@@ -169,6 +214,25 @@ class Link:
         )  # fmt: skip
         self._tell_ready()
         self._came_out()
+        self._loop.call_later(_BEAT_S, self._ask, self._commands)
+
+    def _ask(self, commands: Caller) -> None:
+        """The host is asked for a sign of life: to forget what it has forgotten."""
+        if commands is not self._commands or self.state is None:
+            return
+
+        def answered(reply: Any, fds: list[int], error: DahdiPyError | None) -> None:
+            ended = isinstance(error, Unreachable) and not isinstance(error, Timeout)
+            if ended or commands is not self._commands:
+                return
+            silent, self.silent = self.silent, isinstance(error, Timeout)
+            if silent is not self.silent:
+                self._follower.silent(self)
+            if not self.silent:
+                self._loop.call_later(_BEAT_S, self._ask, commands)
+
+        request = CommitRequest(start=self.state.snapshot.start, n=self._committed)
+        commands.call("org.dahdipy.Host.Commit", request, Empty, answered, timeout=SILENT_S, late=answered)
 
     def _came_out(self) -> None:
         if not self.attached.done():

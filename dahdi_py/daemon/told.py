@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from dahdi_py.core.cause import cause_name
 from dahdi_py.core.terms import Phase
 from dahdi_py.daemon import ledger
 from dahdi_py.daemon.circuits import NOBODY, Call
@@ -29,6 +30,8 @@ from dahdi_py.wire.messages.host import (
     Progressed,
     SpanState,
 )
+
+_Columns: TypeAlias = tuple[tuple[str, str | int], ...]
 
 
 class Told(NamedTuple):
@@ -81,6 +84,18 @@ def ended_unseen(call: Call, now_ns: int, cleared_by: str, reason: str) -> dict[
         emergency=call.emergency, group=call.group,
     )  # fmt: skip
     return {**msgspec.to_builtins(ended), "cause_name": ""}
+
+
+def whole(call: Call, ended: Ended) -> Ended:
+    """The record with what the hosts before the last one told."""
+    return msgspec.structs.replace(
+        ended, messages=[*call.earlier, *ended.messages], started_ns=min(call.started_ns, ended.started_ns)
+    )
+
+
+def data_of(ended: Ended) -> dict[str, Any]:
+    """The data of `call.ended`."""
+    return {**msgspec.to_builtins(ended), "cause_name": cause_name(ended.cause)}
 
 
 def ended_of(record: CallRecord, cleared_by: str, reason: str) -> dict[str, Any]:
@@ -167,7 +182,8 @@ def _attempt(inventory: Inventory, source: Source, event: News, known: bool) -> 
             inventory.bind(call, event.token, event.span, event.timeslot)
     setup = _message("SETUP", True, event)
     if tried.attempt > 1:
-        columns = (("attempts", tried.attempt), *_at(inventory, event.span, event.timeslot))
+        whose: _Columns = (("attempts", tried.attempt), ("host", source.host), ("start", source.start))
+        columns = (*whose, *_at(inventory, event.span, event.timeslot))
         return Told(event.kind, event.data, ledger.Stepped(event.call, event.utc_ns, columns, setup))
     row = ledger.Opened(
         event.call, "outgoing", source.host, source.start, event.span, event.timeslot, tried.called, tried.calling,
@@ -177,7 +193,7 @@ def _attempt(inventory: Inventory, source: Source, event: News, known: bool) -> 
     return Told(event.kind, event.data, row)
 
 
-def _at(inventory: Inventory, span: str, timeslot: int) -> tuple[tuple[str, str | int], ...]:
+def _at(inventory: Inventory, span: str, timeslot: int) -> _Columns:
     """A record's columns that say where the call is."""
     return (("span", span), ("timeslot", timeslot), ("circuit", inventory.circuit(span)))
 
@@ -257,7 +273,10 @@ def _ended(inventory: Inventory, source: Source, event: News, known: bool) -> To
     call = inventory.calls.get(event.call)
     if call is not None and not known:
         inventory.end_call(call)
-    data = with_cause_name(event.data, ended.cause)
+    data: Data = with_cause_name(event.data, ended.cause)
+    if call is not None and call.earlier:
+        ended = whole(call, ended)
+        data = data_of(ended)
     circuit = inventory.circuit(ended.span)
     return Told(event.kind, data, ledger.Closed(event.call, source.host, source.start, ended, circuit))
 

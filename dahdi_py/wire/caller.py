@@ -29,13 +29,16 @@ _OUTPUT_MESSAGES = 1_000_000
 
 
 class _Pending:
-    __slots__ = ("deadline", "method", "on_reply", "reply_type")
+    __slots__ = ("deadline", "late", "method", "on_reply", "reply_type")
 
-    def __init__(self, method: str, reply_type: type[Any], on_reply: OnReply, deadline: float | None) -> None:
+    def __init__(
+        self, method: str, reply_type: type[Any], on_reply: OnReply, deadline: float | None, late: OnReply | None
+    ) -> None:  # fmt: skip
         self.method = method
         self.reply_type = reply_type
         self.on_reply: OnReply | None = on_reply
         self.deadline = deadline
+        self.late = late
 
 
 class Caller:
@@ -102,6 +105,7 @@ class Caller:
         more: bool = False,
         fds: Sequence[int] = (),
         timeout: float | None = None,
+        late: OnReply | None = None,
     ) -> None:
         """The call is on its way; `on_reply(reply, fds, error)` is called once, with `more` for each reply.
 
@@ -110,13 +114,14 @@ class Caller:
             fds: Sent with the call; they stay the caller's.
             timeout: Seconds until `on_reply` gets `Timeout`; None waits as long as the connection lives. With `more`
                 it is the time to the first reply.
+            late: Gets what comes after `Timeout`, the end of the connection too; None: it is swallowed.
         """
         if self.closed:
             # Now: there may be no loop any more.
             on_reply(None, [], self._unreachable("closed"))
             return
         deadline = None if timeout is None else monotonic() + timeout
-        self._pending.append(_Pending(method, reply_type, on_reply, deadline))
+        self._pending.append(_Pending(method, reply_type, on_reply, deadline, late))
         if deadline is not None and (self._timer is None or deadline < self._timer_due):
             self._arm(deadline)
         message = format_call(method, parameters, more=more, fds=len(fds))
@@ -188,8 +193,8 @@ class Caller:
             self._arm(min(due))
         with turn:
             for one in late:
-                # Its place in the order stays: a late answer is swallowed.
-                on_reply, one.on_reply, one.deadline = one.on_reply, None, None
+                # Its place in the order stays.
+                on_reply, one.on_reply, one.deadline = one.on_reply, one.late, None
                 if on_reply is not None:
                     late_by = f"{self._name} did not answer {one.method} in time"
                     _tell(on_reply, None, [], Timeout(late_by, path=self.path))

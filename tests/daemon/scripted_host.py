@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from dahdi_py.errors import DahdiPyError
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import host as messages
 from dahdi_py.wire.messages.common import Bearer, Lease, Media, Party
@@ -31,6 +32,7 @@ class ScriptedHost:
         answers: By method, what to answer instead of success: called with the parameters, may raise; to Bridge,
             None for never.
         hold: Gets the next request to join, to answer it when it likes.
+        held: By method, its requests that nobody answers; a method is held when it is named here.
         lent: Our ends of the sockets that were given for lent channels.
         got: Descriptors that came with requests to join.
         kernel: Its spans' descriptors are the kernel's.
@@ -46,6 +48,7 @@ class ScriptedHost:
         self.protocol = messages.PROTOCOL
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.hold: Callable[[Request], None] | None = None
+        self.held: dict[str, list[tuple[Request, Any]]] = {}
         self.lent: list[socket.socket] = []
         self.got: list[int] = []
         self.calls: list[messages.CallState] = []
@@ -157,6 +160,17 @@ class ScriptedHost:
         )  # fmt: skip
         self.say("call.ended", ended, span=span, timeslot=timeslot, call=call)
 
+    def let_go(self, method: str) -> None:
+        """The method is answered again, as what is held of it."""
+        self._loop.call_soon_threadsafe(self._let_go, method)
+
+    def _let_go(self, method: str) -> None:
+        for request, parameters in self.held.pop(method):
+            try:
+                getattr(self, f"_{method.lower()}")(request, parameters)
+            except DahdiPyError as error:
+                request.fail(error)
+
     # What the daemon asks.
 
     def _plain(self, request: Request, parameters: Any) -> None:
@@ -188,6 +202,9 @@ class ScriptedHost:
             request.reply(messages.MonitorReply(start=self.start, events=unseen), continues=True)
 
     def _commit(self, request: Request, parameters: messages.CommitRequest) -> None:
+        if "Commit" in self.held:
+            self.held["Commit"].append((request, parameters))
+            return
         if parameters.durable:
             self.committed = max(self.committed, parameters.n)
             self.outbox = [event for event in self.outbox if event.n > parameters.n]
@@ -210,6 +227,9 @@ class ScriptedHost:
 
     def _reserve(self, request: Request, parameters: messages.ReserveRequest) -> None:
         self._asked.put(("Reserve", parameters))
+        if "Reserve" in self.held:
+            self.held["Reserve"].append((request, parameters))
+            return
         if "Reserve" in self.answers:
             request.reply(self.answers["Reserve"](parameters))
             return
@@ -259,6 +279,9 @@ class ScriptedHost:
 
     def _place(self, request: Request, parameters: messages.PlaceRequest) -> None:
         self._asked.put(("Place", parameters))
+        if "Place" in self.held:
+            self.held["Place"].append((request, parameters))
+            return
         if "Place" in self.answers:
             request.reply(self.answers["Place"](parameters))
             return

@@ -114,13 +114,15 @@ class CallsApi:
             raise spared(call, "Hangup")
         by = "core" if own else "operator"
         asked = host.HangupRequest(call=call.call, cause=wants.cause, cleared_by=by)
+        # Between two hosts the one that is asked may never have had it: it ends all the same.
+        between = self._placing.hunting.stop(call.call, asked)
 
         def clearing() -> None:
             if self._inventory.calls.get(call.call) is call:
                 self._inventory.phase(call, Phase.RELEASING)
                 self._control.serving.ended(call.call, "refused")
 
-        self._do(request, call, "Hangup", asked, clearing)
+        self._do(request, call, "Hangup", asked, clearing, gone_will_do=between)
 
     def _send(self, request: Request, wants: wire.OverlapRequest, operation: str, how: str) -> None:
         check_digits(wants.digits)
@@ -165,12 +167,13 @@ class CallsApi:
         return call.client is client or bool(token and token == call.token and client.may_use(call.owner))
 
     def _do(
-        self, request: Request, call: Call, method: str, asked: msgspec.Struct, then: Callable[[], None] | None = None
-    ) -> None:
+        self, request: Request, call: Call, method: str, asked: msgspec.Struct, then: Callable[[], None] | None = None,
+        gone_will_do: bool = False,
+    ) -> None:  # fmt: skip
         link = self._control.require(self._control.hosts[call.host].link)
 
         def done(reply: Empty | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
-            if error is not None:
+            if error is not None and not (gone_will_do and isinstance(error, NotFound)):
                 request.fail(error)
                 return
             if then is not None:

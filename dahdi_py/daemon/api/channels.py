@@ -69,7 +69,7 @@ class ChannelsApi:
         self, request: Request, client: Client, wants: wire.AllocateRequest, ticket: Ticket, routes: Sequence[Route],
         at: int, before: DahdiPyError | None,
     ) -> None:  # fmt: skip
-        while at < len(routes) and not routes[at].link.up:
+        while at < len(routes) and not (routes[at].link.up and not routes[at].link.stalled):
             at += 1
         if at == len(routes):
             ticket.done()
@@ -89,6 +89,12 @@ class ChannelsApi:
                 ticket.done()
                 request.fail(error or DahdiPyError("no answer"))
 
+        def reserved_late(reply: host.ReserveReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
+            """Nobody waits for that channel any more."""
+            close_all(fds)
+            if reply is not None:
+                route.link.tell("Release", host.ReleaseRequest(token=reply.token))
+
         try:
             if route.group != wants.group:
                 ticket.enter(route.group)
@@ -97,6 +103,7 @@ class ChannelsApi:
                 older.understood(route.link, self._asked(wants, owner, route)),
                 host.ReserveReply,
                 request.guard(reserved),
+                late=reserved_late,
             )  # fmt: skip
         except DahdiPyError as error:
             self._routes.answered(route)

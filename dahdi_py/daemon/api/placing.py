@@ -5,51 +5,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from dahdi_py.core.access import OPERATE
 from dahdi_py.core.numbers import NumberPattern
-from dahdi_py.daemon import ledger, older
-from dahdi_py.daemon.api.routes import ALL, Route, Routes
+from dahdi_py.daemon import ledger
+from dahdi_py.daemon.api.hunting import Hunt, Hunting
+from dahdi_py.daemon.api.routes import Route, Routes
 from dahdi_py.daemon.checks import check_label, check_seconds, check_text, refuse_parameter
 from dahdi_py.daemon.circuits import Call
 from dahdi_py.daemon.clients import Client
 from dahdi_py.daemon.control import Control
 from dahdi_py.daemon.limits import Ticket
-from dahdi_py.errors import DahdiPyError, HostUnavailable, NotFound, RoleMissing, WrongCallState
+from dahdi_py.errors import DahdiPyError, RoleMissing, WrongCallState
 from dahdi_py.wire.messages import calls as wire
 from dahdi_py.wire.messages import host
 from dahdi_py.wire.messages.common import Bearer, Party
-from dahdi_py.wire.refusals import InvalidParameter
 from dahdi_py.wire.server import Request
-
-
-@dataclass(slots=True)
-class _Hunt:
-    """A call on its way to a channel.
-
-    Attributes:
-        ticket: What it was let through for; None for an emergency call.
-        preempt: A lesser call may be cleared for it.
-        last: Nothing is free anywhere: it is asked for with pre-emption.
-    """
-
-    request: Request
-    client: Client
-    call: Call
-    asked: host.PlaceRequest
-    routes: Sequence[Route]
-    ticket: Ticket | None
-    preempt: bool
-    last: bool = False
-    group: str = ""
 
 
 class Placing:
     """Places calls on the hosts that have a channel, and claims calls that came in.
+
+    Attributes:
+        hunting: The calls that have no answer yet.
 
     Synchronization: the loop's thread.
     """
@@ -58,6 +39,7 @@ class Placing:
         self._control = control
         self._inventory = control.inventory
         self._routes = routes
+        self.hunting = Hunting(control, routes)
         self._emergency = [NumberPattern.parse(text) for text in control.config.calls.emergency]
 
     def is_emergency(self, number: str) -> bool:
@@ -81,7 +63,7 @@ class Placing:
             routes = self._routes_for(wants, client, emergency)
             ticket = None if emergency else self._admit(wants, client)
         except DahdiPyError as error:
-            self._refused(call, error)
+            self.hunting.refused(call, error)
             raise
         call.host, call.group = routes[0].link.name, wants.group or routes[0].group
         self._inventory.calls[call.call] = call
@@ -93,7 +75,7 @@ class Placing:
             answer_timeout_s=wants.answer_timeout_s, hangup_after_s=wants.detach_s, emergency=emergency,
         )  # fmt: skip
         preempt = wants.preempt or (emergency and self._control.config.calls.preemption)
-        self._try(_Hunt(request, client, call, asked, routes, ticket, preempt, group=call.group), 0, None)
+        self.hunting.begin(Hunt(request, client, call, asked, routes, ticket, preempt, call.group))
 
     def _routes_for(self, wants: wire.PlaceRequest, client: Client, emergency: bool) -> Sequence[Route]:
         if not wants.token:
@@ -125,92 +107,6 @@ class Placing:
                 "clearing another's call needs the role operate: name the user in access.operate of the configuration",
                 role=OPERATE, setting="access.operate",
             )  # fmt: skip
-
-    def _try(self, hunt: _Hunt, at: int, before: DahdiPyError | None) -> None:
-        routes = hunt.routes
-        while at < len(routes) and not routes[at].link.up:
-            at += 1
-        if at == len(routes):
-            # Somebody has to make way only when no host has anything free.
-            if hunt.preempt and before is not None:
-                hunt.preempt, hunt.last = False, True
-                hunt.routes = sorted(hunt.routes, key=self._youngest, reverse=True)
-                self._try(hunt, 0, before)
-                return
-            self._fail(hunt, before or self._routes.none_up(routes))
-            return
-        route = self._routes.asking(routes[at])
-        hunt.call.host = route.link.name
-
-        def placed(reply: host.PlaceReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
-            self._routes.answered(route)
-            if reply is not None:
-                self._placed(hunt, route, reply)
-            elif error is not None and not hunt.client.gone and self._routes.elsewhere(error):
-                self._try(hunt, at + 1, before or error)
-            else:
-                self._fail(hunt, error or DahdiPyError("no answer"))
-
-        place = msgspec.structs.replace(
-            hunt.asked, spans=route.spans, order=route.order, masks=route.masks, spare=route.spare, group=route.group,
-            preempt=hunt.last,
-        )  # fmt: skip
-        try:
-            if hunt.ticket is not None and route.group != hunt.group:
-                hunt.ticket.enter(route.group)
-            place = older.understood(route.link, place)
-            route.link.call("org.dahdipy.Host.Place", place, host.PlaceReply, hunt.request.guard(placed))
-        except DahdiPyError as error:
-            self._routes.answered(route)
-            self._fail(hunt, before or error)
-
-    def _youngest(self, route: Route) -> int:
-        """When the youngest call began that could make way on that route; 0 for none."""
-        masks = dict(zip(route.spans, route.masks or [ALL] * len(route.spans), strict=True))
-        return max(
-            (
-                call.started_ns
-                for call in self._inventory.calls.values()
-                if call.host == route.link.name and not call.emergency and masks.get(call.span, 0) >> call.timeslot & 1
-            ),
-            default=0,
-        )
-
-    def _fail(self, hunt: _Hunt, error: DahdiPyError) -> None:
-        call = hunt.call
-        if hunt.ticket is not None:
-            hunt.ticket.done()
-        if not isinstance(error, HostUnavailable) or call.attempt == 1:
-            self._inventory.calls.pop(call.call, None)
-            self._inventory.own_call(call, None)
-        self._refused(call, error)
-        hunt.request.fail(error)
-
-    def _refused(self, call: Call, error: DahdiPyError) -> None:
-        """An emergency call that could not be placed is an alarm; one that was asked for wrongly is the core's."""
-        if call.emergency and not isinstance(error, InvalidParameter | NotFound):
-            self._control.past_alarms.emergency_failed(call.called.number, call.call, error.message)
-
-    def _placed(self, hunt: _Hunt, route: Route, reply: host.PlaceReply) -> None:
-        # An event may have told of the call's channel, or of its end, before this answer.
-        request, client, call = hunt.request, hunt.client, hunt.call
-        up = self._inventory.calls.get(call.call) is call
-        call.group = route.group
-        if up and not call.token and reply.token:
-            self._inventory.bind(call, reply.token, reply.span, reply.timeslot)
-        if hunt.ticket is not None:
-            hunt.ticket.done()
-        self._routes.took(route, reply.span, reply.timeslot)
-        request.reply(wire.PlaceReply(call=call.call, token=reply.token, span=reply.span, timeslot=reply.timeslot))
-        self._control.feed.put(
-            "call.placed", host=call.host, span=reply.span, timeslot=reply.timeslot, call=call.call, token=reply.token,
-            data={"called": call.called.number, "calling": call.calling.number, "correlation": call.correlation},
-        )  # fmt: skip
-        if up and client.gone and not call.detached:
-            if call.token:
-                self._control.owners.left(call.token, client)
-            else:
-                self._control.owners.clear_orphan(call, client)
 
     def claim(self, request: Request, wants: wire.ClaimRequest) -> None:
         """The offered call is the caller's; the first who asks gets it."""

@@ -220,6 +220,9 @@ class Routes:
     def none_up(self, routes: Sequence[Route]) -> HostUnavailable:
         """Why none of the hosts could be asked."""
         names = ", ".join(dict.fromkeys(route.link.name for route in routes))
+        stalled = ", ".join(dict.fromkeys(route.link.name for route in routes if route.link.stalled))
+        if stalled:
+            return HostUnavailable(f"line host {stalled} does not answer", host=stalled)
         problems = "; ".join(filter(None, (self._control.hosts[route.link.name].problem for route in routes)))
         why = f": {problems}" if problems else ""
         return HostUnavailable(f"line host {names} is not connected{why}", host=names)

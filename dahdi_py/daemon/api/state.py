@@ -14,6 +14,7 @@ from dahdi_py.daemon.api.beside import answer_beside
 from dahdi_py.daemon.checks import refuse_parameter
 from dahdi_py.daemon.control import Control
 from dahdi_py.daemon.following import HostState
+from dahdi_py.daemon.link import SILENT
 from dahdi_py.daemon.supervisor import Process
 from dahdi_py.errors import DahdiPyError, NotFound
 from dahdi_py.wire.dispatch import Handler
@@ -82,6 +83,8 @@ class StateApi:
         raise NotFound(f"no group {name!r}; groups: {known}", kind="group", name=name)
 
     def _problem(self, state: HostState) -> str:
+        if state.link.up:
+            return SILENT if state.link.silent else ""
         return self._processes[state.link.name].problem or state.problem
 
     def position(self, request: Request, wants: Empty) -> None:
@@ -104,7 +107,7 @@ class StateApi:
             start=said.snapshot.start if said else 0, started_ns=said.started_ns if said else 0,
             spans=[span.name for span in self._inventory.spans_of(link.name)],
             calls=len(self._inventory.calls_of(link.name)), leases=len(self._inventory.leases_of(link.name)),
-            restarts=process.restarts, problem="" if link.up else self._problem(state),
+            restarts=process.restarts, problem=self._problem(state),
         )  # fmt: skip
 
     def drain(self, request: Request, wants: hosts.DrainRequest) -> None:
