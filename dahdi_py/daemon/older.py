@@ -12,7 +12,7 @@ from dahdi_py.errors import Unsupported
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_FOR_THE_RECORD = ("group", "emergency", "preempt", "spare", "elsewhere")
+_FOR_THE_RECORD = ("group", "emergency", "preempt", "spare", "elsewhere", "thorough")
 """Without these the host does what is asked, only less finely."""
 _NEEDED = {
     "masks": "hunt a part of a span", "detach_s": "keep a lease whose owner is gone", "relay": "relay a descriptor",

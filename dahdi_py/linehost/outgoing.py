@@ -232,19 +232,21 @@ class Outgoing:
         """The call is on another channel; where none is free, once more on the same, if it still has that.
 
         The far end may have refused that one for a call that is over by now, such as one of ours that lost glare. A
-        span where it had no circuit at all is the last choice: there may be one again, or it meant only that channel.
+        span where it had no circuit at all is the last choice, behind those of other hosts too: there may be one again,
+        or it meant only that channel.
         """
+        hasty = call.request.elsewhere and not call.request.thorough
         own = None if call.parked else call.line.bchannels[call.timeslot]
         if own is not None:
             call.tried |= {own}
         full = {channel for line in call.full for channel in line.bchannels.values()}
-        for tried in dict.fromkeys((call.tried | full, call.tried)):
+        for tried in (call.tried | full,) if hasty else (call.tried | full, call.tried):
             try:
                 self._calls.moved(call, self._hunt(call.request, tried, own))
             except AllocationError:
                 continue
             return True
-        if call.parked or call.tried_again or call.line.channels.service:
+        if call.parked or call.tried_again or call.line.channels.service or (hasty and call.line in call.full):
             return False
         call.tried_again = True
         return True

@@ -193,7 +193,7 @@ def test_a_call_that_one_host_gives_up_is_placed_on_the_next_unseen(pair: Pair) 
     attempt(pair.first, placed.call, 2)
     unplaced(pair.first, placed.call, 2)
     asked = pair.second.asked("Place")
-    assert (asked.call, asked.elsewhere, asked.attempt) == (placed.call, False, 3)
+    assert (asked.call, asked.elsewhere, asked.attempt) == (placed.call, True, 3)
     assert 0 < asked.answer_timeout_s <= 100
     token = attempt(pair.second, placed.call, 3)
     pair.events.wait("call.attempt", call=placed.call, host="a")
@@ -210,6 +210,20 @@ def test_a_call_that_one_host_gives_up_is_placed_on_the_next_unseen(pair: Pair) 
     assert [one.name for one in row.messages] == ["SETUP", "SETUP"]
     assert row.cause is not None
     assert row.cause.value == 16
+
+
+def test_a_host_whose_far_end_had_no_circuit_is_asked_again_when_no_other_is_left(pair: Pair) -> None:
+    placed = pair.core.place(group="both")
+    assert not pair.first.asked("Place").thorough
+    attempt(pair.first, placed.call)
+    pair.second.answers["Place"] = full
+    unplaced(pair.first, placed.call, 1, 34)
+    assert pair.second.asked("Place").elsewhere
+    asked = pair.first.asked("Place")
+    assert (asked.attempt, asked.thorough, asked.elsewhere) == (2, True, False)
+    attempt(pair.first, placed.call, 2)
+    pair.events.wait("call.attempt", call=placed.call, token="b/1/102")
+    assert pair.core.calls()[0].attempt == 2
 
 
 def test_a_row_follows_its_call_to_another_host(pair: Pair) -> None:
@@ -271,7 +285,7 @@ def test_a_call_hung_up_between_two_hosts_ends(pair: Pair) -> None:
     placed = pair.core.place(group="both")
     attempt(pair.first, placed.call)
     pair.second.held, pair.second.answers["Hangup"] = {"Place": []}, gone
-    unplaced(pair.first, placed.call, 1)
+    unplaced(pair.first, placed.call, 1, 44)
     pair.second.asked("Place")
     hanging_up = meanwhile(lambda: pair.core.hangup(placed.call, cause=17))
     pair.second.asked("Hangup")
@@ -324,8 +338,8 @@ def test_a_call_counts_once_over_its_hosts_and_an_overflow_group_by_its_own_limi
     pair.events.wait("call.attempt", call=placed.call, host="b")
     second = pair.core.place(group="small")
     attempt(a, second.call)
-    unplaced(a, second.call, 1)
-    assert pair.events.wait("call.ended", call=second.call).data["cause"] == 34
+    unplaced(a, second.call, 1, 44)
+    assert pair.events.wait("call.ended", call=second.call).data["cause"] == 44
     assert [one.call for one in pair.core.calls()] == [placed.call]
 
 
@@ -334,11 +348,11 @@ def test_a_lesser_call_makes_way_only_after_every_host_gave_up(start_pair: Calla
     placed = pair.core.place("112", group="both")
     assert pair.first.asked("Place").elsewhere
     attempt(pair.first, placed.call)
-    unplaced(pair.first, placed.call, 1, emergency=True)
+    unplaced(pair.first, placed.call, 1, 44, emergency=True)
     asked = pair.second.asked("Place")
     assert (asked.preempt, asked.elsewhere) == (False, True)
     attempt(pair.second, placed.call, 2)
-    unplaced(pair.second, placed.call, 2, emergency=True)
+    unplaced(pair.second, placed.call, 2, 44, emergency=True)
     eventually(lambda: not pair.first.nothing_asked("Place") or not pair.second.nothing_asked("Place"))
     first = pair.first if not pair.first.nothing_asked("Place") else pair.second
     asked = first.asked("Place")

@@ -122,6 +122,16 @@ def test_a_call_that_finds_no_channel_is_given_up_when_there_are_other_routes(li
     assert attempts(lines.host, "c1") == [("a", 1), ("a", 2), ("c", 3)]
 
 
+def test_with_other_routes_a_span_without_a_circuit_is_left_at_once(lines: TwoLines) -> None:
+    lines.host.place("c1", "a", elsewhere=True)
+    lines.refuse("a", 34)
+    lines.fars["a"].until(lambda: lines.host.find("call.unplaced", call="c1"))
+    lines.host.place("c1", "a", elsewhere=True, thorough=True, attempt=2)
+    lines.refuse("a", 34, 2)
+    lines.answered("a", "c1", 3)
+    assert attempts(lines.host, "c1") == [("a", 1), ("a", 2), ("a", 3)]
+
+
 def test_the_daemon_that_had_other_routes_is_gone(rig: Rig, lines: TwoLines) -> None:
     lines.host.place("c1", "a", masks=ONE, elsewhere=True)
     lines.fars["a"].wait(ev.Ring)

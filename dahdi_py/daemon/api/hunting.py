@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
+from dahdi_py.core.cause import NO_CHANNEL
 from dahdi_py.core.terms import Phase
 from dahdi_py.daemon import older, strays
 from dahdi_py.daemon.api.routes import ALL, Route, Routes
@@ -30,6 +31,8 @@ class Hunt:
     Attributes:
         ticket: What it was let through for; None for an emergency call.
         preempt: A lesser call may be cleared for it.
+        full: Routes on which the far end had no circuit: tried channel by channel when no other is left.
+        thorough: So they are.
         last: Nothing is free anywhere: it is asked for with pre-emption.
         at: The route that is being tried.
         turn: Grows with each route: what an earlier one answers late is no answer.
@@ -47,6 +50,8 @@ class Hunt:
     ticket: Ticket | None
     preempt: bool
     group: str
+    full: list[Route] = field(default_factory=list)
+    thorough: bool = False
     last: bool = False
     at: int = 0
     turn: int = 0
@@ -95,6 +100,8 @@ class Hunting:
         hunt = self._hunts[call]
         hunt.call.earlier += ended.messages
         hunt.ended, hunt.attempts = ended, ended.attempt
+        if ended.cause == NO_CHANNEL and not hunt.thorough:
+            hunt.full.append(hunt.routes[hunt.at])
         self._inventory.unplace(hunt.call)
         self._try(hunt, hunt.at + 1, None)
 
@@ -122,11 +129,15 @@ class Hunting:
 
     def _try(self, hunt: Hunt, at: int, before: DahdiPyError | None) -> None:
         at = self._next(hunt, at)
+        if at == len(hunt.routes) and hunt.full:
+            hunt.routes, hunt.full, hunt.thorough = [*hunt.routes, *hunt.full], [], True
+            at = self._next(hunt, at)
         if at == len(hunt.routes):
             # Somebody has to make way only when no host has anything free.
             if hunt.preempt and (before is not None or hunt.ended is not None):
                 hunt.preempt, hunt.last = False, True
-                hunt.routes = sorted(hunt.routes, key=self._youngest, reverse=True)
+                once = {id(route): route for route in hunt.routes}
+                hunt.routes = sorted(once.values(), key=self._youngest, reverse=True)
                 self._try(hunt, 0, before)
                 return
             self._fail(hunt, before or self._routes.none_up(hunt.routes))
@@ -152,10 +163,10 @@ class Hunting:
 
     def _asked(self, hunt: Hunt, route: Route) -> host.PlaceRequest:
         asked, past_s = hunt.asked, (time.time_ns() - hunt.call.started_ns) // 10**9
-        elsewhere = not asked.token and (hunt.preempt or self._next(hunt, hunt.at + 1) < len(hunt.routes))
+        others = hunt.preempt or bool(hunt.full) or self._next(hunt, hunt.at + 1) < len(hunt.routes)
         return msgspec.structs.replace(
             asked, spans=route.spans, order=route.order, masks=route.masks, spare=route.spare, group=route.group,
-            preempt=hunt.last, elsewhere=elsewhere, attempt=hunt.attempts + 1,
+            preempt=hunt.last, elsewhere=others and not asked.token, thorough=hunt.thorough, attempt=hunt.attempts + 1,
             answer_timeout_s=_left(asked.answer_timeout_s, past_s), hangup_after_s=_left(asked.hangup_after_s, past_s),
         )  # fmt: skip
 

@@ -179,6 +179,7 @@ class PlaceRequest(Request):
             SETUP goes out when the far end has released that channel, and `call.attempt` then says the token.
         attempt: The number of the first SETUP: those before went out on another host.
         elsewhere: The daemon has other routes: a call that finds no channel here does not end, `call.unplaced` tells.
+            Spans on which the far end has no circuit (cause 34) are left at once then, unless it is `thorough`.
     """
 
     call: str
@@ -204,6 +205,7 @@ class PlaceRequest(Request):
     emergency: bool = False
     preempt: bool = False
     elsewhere: bool = False
+    thorough: bool = False
 
 
 class PlaceReply(Record):

@@ -13,7 +13,7 @@ class Host(Record):
     Attributes:
         state: up, starting, down, draining.
         version: The code it runs; `installed` the code on disk.
-        problem: Why it is down, in words; empty when up.
+        problem: Why it is down, or that it does not answer, in words; empty when it is well.
     """
 
     name: str
