@@ -89,6 +89,7 @@ def test_what_the_far_end_refuses_on_one_host_goes_by_the_other(
         assert (row.host, row.span, row.attempts) == ("b", "two", len(attempts))
         assert [one.name for one in row.messages].count("SETUP") == len(attempts)
         # With the other one full too the call ends, as it was refused last.
+        all_idle(client, "two", "far-two")
         far.allocate_span("far-two", open=False)
         lost = client.place("2001", group=group)
         assert events.wait("call.ended", call=lost.call).data["cleared_by"] == "peer"
