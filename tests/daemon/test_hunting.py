@@ -383,6 +383,20 @@ def test_a_host_that_does_not_answer_is_passed_over_and_what_it_does_late_is_und
     eventually(lambda: pair.core.allocate(group="both").span == "west")
 
 
+def test_a_call_that_the_host_has_told_of_is_placed_however_late_its_answer(pair: Pair) -> None:
+    """Answers keep their order: this one may wait for a card that opens a channel for somebody else."""
+    pair.first.held = {"Place": []}
+    placing = meanwhile(lambda: pair.core.place(group="both"))
+    call = pair.first.asked("Place").call
+    token = attempt(pair.first, call)
+    placed: PlaceReply = placing()
+    assert (placed.call, placed.token, placed.span) == (call, token, "west")
+    pair.first.let_go("Place")
+    assert pair.second.nothing_asked("Place")
+    assert pair.first.nothing_asked("Hangup")
+    assert [one.call for one in pair.core.calls()] == [call]
+
+
 def test_a_lease_that_comes_too_late_is_given_back(pair: Pair) -> None:
     pair.first.held = {"Reserve": []}
     assert pair.core.allocate(group="both", open=True).span == "east"

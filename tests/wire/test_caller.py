@@ -110,6 +110,23 @@ def test_a_late_answer_is_swallowed_and_the_order_kept(service: Service) -> None
     run(work)
 
 
+def test_who_wants_a_late_answer_gets_it_or_the_end_of_the_connection(service: Service) -> None:
+    async def work() -> None:
+        caller = Caller(asyncio.get_running_loop(), service.path)
+        answers, late = Answers(), Answers()
+        for text in ("a", "b"):
+            request = Echo(text=text)
+            caller.call("org.dahdipy.Test.Later", request, Echoed, answers.take, timeout=0.05, late=late.take)
+        assert all(isinstance(error, Timeout) for _, _, error in await answers.wait(2))
+        await asyncio.to_thread(service.run, service.answer_later)
+        assert (await late.wait(1))[0][0].text == "a"
+        caller.close()
+        assert len(late.got) == 2
+        assert len(answers.got) == 2
+
+    run(work)
+
+
 def test_the_nearest_deadline_counts_whatever_the_order_of_calls(service: Service) -> None:
     async def work() -> None:
         caller = Caller(asyncio.get_running_loop(), service.path)

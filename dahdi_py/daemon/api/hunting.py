@@ -185,11 +185,15 @@ class Hunting:
     def _answered(
         self, hunt: Hunt, reply: host.PlaceReply | None, error: DahdiPyError, before: DahdiPyError | None
     ) -> None:
+        call, stalled = hunt.call, hunt.routes[hunt.at].link.stalled
+        if reply is None and stalled and call.token and isinstance(error, HostUnavailable):
+            # It lives: it told of the SETUP, and its answer waits behind that to something else.
+            reply = host.PlaceReply(token=call.token, span=call.span, timeslot=call.timeslot)
         if reply is not None:
             self._placed(hunt, reply)
             return
         wanted = self._wanted(hunt)
-        if isinstance(error, HostUnavailable) and (wanted or hunt.routes[hunt.at].link.stalled):
+        if isinstance(error, HostUnavailable) and (wanted or stalled):
             self._leave(hunt)
         if wanted and self._routes.elsewhere(error):
             self._try(hunt, hunt.at + 1, before or error)
