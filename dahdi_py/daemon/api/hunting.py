@@ -143,22 +143,25 @@ class Hunting:
             self._fail(hunt, before or self._routes.none_up(hunt.routes))
             return
         hunt.at, hunt.turn = at, hunt.turn + 1
-        route, turn = hunt.routes[at], hunt.turn
+        route, turn = self._routes.asking(hunt.routes[at]), hunt.turn
         hunt.call.host = route.link.name
 
         def placed(reply: host.PlaceReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
+            self._routes.answered(route)
             if hunt.turn == turn:
                 self._answered(hunt, reply, error or DahdiPyError("no answer"), before)
 
         def placed_late(reply: host.PlaceReply | None, fds: Sequence[int], error: DahdiPyError | None) -> None:
             """It was told to clear the call when it did not answer."""
 
+        guard = hunt.request.guard
         try:
             if hunt.ticket is not None and route.group != hunt.group:
                 hunt.ticket.enter(route.group)
             place = older.understood(route.link, self._asked(hunt, route))
-            route.link.call("org.dahdipy.Host.Place", place, host.PlaceReply, placed, late=placed_late)
+            route.link.call("org.dahdipy.Host.Place", place, host.PlaceReply, guard(placed), late=placed_late)
         except DahdiPyError as error:
+            self._routes.answered(route)
             self._fail(hunt, before or error)
 
     def _asked(self, hunt: Hunt, route: Route) -> host.PlaceRequest:

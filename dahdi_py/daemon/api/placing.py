@@ -11,7 +11,7 @@ import msgspec
 
 from dahdi_py.core.access import OPERATE
 from dahdi_py.core.numbers import NumberPattern
-from dahdi_py.daemon import ledger
+from dahdi_py.daemon import ledger, older
 from dahdi_py.daemon.api.hunting import Hunt, Hunting
 from dahdi_py.daemon.api.routes import Route, Routes
 from dahdi_py.daemon.checks import check_label, check_seconds, check_text, refuse_parameter
