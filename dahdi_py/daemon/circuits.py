@@ -11,7 +11,8 @@ from dahdi_py.core.channelmap import Use, channel_map
 from dahdi_py.core.terms import Disabled, out_of_service
 from dahdi_py.daemon.clients import Client
 from dahdi_py.wire.messages.common import Bearer, Message, Owner, Party
-from dahdi_py.wire.messages.host import Offered, SpanState
+from dahdi_py.wire.messages.common import Lease as LeaseRecord
+from dahdi_py.wire.messages.host import CallState, Offered, SpanState
 
 NOBODY = Owner()
 """The owner of what no client has taken."""
@@ -177,6 +178,30 @@ class Span:
     def kernel(self) -> bool:
         """Whether its descriptors are the kernel's."""
         return self.state is not None and self.state.kernel
+
+
+def lease_of(host: str, one: LeaseRecord) -> Lease:
+    """The lease as its host has it, nobody's client's."""
+    lease = Lease(
+        one.token, host, one.span, one.timeslot, one.owner, one.phase, one.call, one.exclusive, one.orphaned, None,
+        one.group, one.detached, one.expires_ns,
+    )  # fmt: skip
+    lease.bridged = one.bridged
+    return lease
+
+
+def call_of(host: str, up: CallState, before: Call | None) -> Call:
+    """The call as its host has it, nobody's client's; `before` as it was known."""
+    call = Call(
+        up.call, host, up.direction, up.phase, up.span, up.timeslot, up.called, up.calling, up.bearer, up.started_ns,
+        up.token, up.answered_ns, up.attempt, up.correlation, up.claimed, up.media, up.orphaned, up.owner,
+    )  # fmt: skip
+    call.detached, call.emergency = up.detached, up.emergency
+    if up.direction == "incoming":
+        call.came_by = up.group or (before.came_by if before is not None else "")
+    else:
+        call.group = up.group
+    return call
 
 
 def map_of(span: Span, calls: Mapping[str, Call]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from dahdi_py.core import config
 from dahdi_py.core.terms import Disabled, Phase
-from dahdi_py.daemon.circuits import NOBODY, Call, Channel, Lease, Span
+from dahdi_py.daemon.circuits import NOBODY, Call, Channel, Lease, Span, call_of, lease_of
 from dahdi_py.daemon.clients import Client
 from dahdi_py.errors import NotFound
 from dahdi_py.wire.messages.common import Lease as LeaseRecord
@@ -368,28 +368,15 @@ class Inventory:
         return leases, calls
 
     def _load_lease(self, host: str, one: LeaseRecord, before: Lease | None) -> None:
-        lease = self.leases[one.token] = Lease(
-            one.token, host, one.span, one.timeslot, one.owner, one.phase, one.call, one.exclusive, one.orphaned,
-            None, one.group, one.detached, one.expires_ns,
-        )  # fmt: skip
+        lease = self.leases[one.token] = lease_of(host, one)
         if before is not None:
             lease.given_until = before.given_until
             if before.client is not None and not before.client.gone:
                 self.own(lease, before.client)
-        lease.bridged = one.bridged
         self._occupy(lease)
 
     def _load_call(self, host: str, up: CallState, before: Call | None) -> None:
-        call = self.calls[up.call] = Call(
-            up.call, host, up.direction, up.phase, up.span, up.timeslot, up.called, up.calling, up.bearer,
-            up.started_ns, up.token, up.answered_ns, up.attempt, up.correlation, up.claimed, up.media, up.orphaned,
-            up.owner,
-        )  # fmt: skip
-        call.detached, call.emergency = up.detached, up.emergency
-        if up.direction == "incoming":
-            call.came_by = up.group or (before.came_by if before is not None else "")
-        else:
-            call.group = up.group
+        call = self.calls[up.call] = call_of(host, up, before)
         if before is not None:
             call.offered, call.left_by, call.alerted = before.offered, before.left_by, before.alerted
             call.offered_as = before.offered_as

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dahdi_py.wire.messages.common import Cursor
+from tests.daemon.pair import Pair
 from tests.daemon.process import TWO_HOSTS, DaemonProcess, Listener
 from tests.daemon.scripted_host import ScriptedHost
 
@@ -59,3 +60,23 @@ def daemon(host: ScriptedHost, start_daemon: StartDaemon) -> DaemonProcess:
     beginning.wait("daemon.ready")
     beginning.close()
     return started
+
+
+@pytest.fixture
+def start_pair(start_daemon: StartDaemon, start_host: StartHost) -> Iterator[Callable[..., Pair]]:
+    """Starts a daemon of two hosts of one group, and a core."""
+    started: list[Pair] = []
+
+    def start(**sections: str) -> Pair:
+        started.append(Pair(start_daemon, start_host, **sections))
+        return started[-1]
+
+    yield start
+    for pair in started:
+        pair.close()
+
+
+@pytest.fixture
+def pair(start_pair: Callable[..., Pair]) -> Pair:
+    """One as it comes."""
+    return start_pair()

@@ -1,23 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Calls that go from host to host: one that dies, one that sleeps, one that has no channel after all."""
+"""A call that goes from host to host: one has no channel after all, another has."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import Any
 
-import pytest
-
-from dahdi_py.errors import HostUnavailable, NoChannel, NotFound
+from dahdi_py.errors import NotFound
 from dahdi_py.wire.interface import Empty
-from dahdi_py.wire.messages import alarms, hosts
 from dahdi_py.wire.messages import host as wire
-from dahdi_py.wire.messages.calls import CallRecord, PlaceReply
-from dahdi_py.wire.messages.common import Bearer, Message, Party
-from tests.daemon.conftest import StartDaemon, StartHost
-from tests.daemon.process import Listener, eventually
-from tests.daemon.scripted_host import ScriptedHost
+from tests.daemon.pair import Pair, attempt, full, meanwhile, record, unplaced
+from tests.daemon.process import eventually
 
 OVERFLOW = """
 [[groups]]
@@ -31,158 +23,6 @@ spans = ["west"]
 max_channels = 1
 calls_per_minute = 60
 """
-
-
-class Pair:
-    """A daemon with hosts b and a, of which the group asks b first: the user's side hunts from the end; and a core."""
-
-    def __init__(self, start_daemon: StartDaemon, start_host: StartHost, **sections: str) -> None:
-        self.start_host = start_host
-        self.first, self.second = start_host("b", "west"), start_host("a", "east")
-        self.daemon = start_daemon(**sections)
-        self.first.asked("Ready")
-        self.second.asked("Ready")
-        self.core = self.daemon.client()
-        self.events = Listener(self.daemon.socket, kinds=["call."])
-
-    def close(self) -> None:
-        self.core.close()
-        self.events.close()
-
-    def history(self, call: str) -> CallRecord:
-        (row,) = self.core.history(call=call)
-        return row
-
-    def ended(self, call: str) -> list[str]:
-        """How often the call's end was told so far: the reasons."""
-        return [
-            event.data["reason"] for event in self.events.events if (event.kind, event.call) == ("call.ended", call)
-        ]
-
-    def taken_in(self, host: ScriptedHost) -> None:
-        """All that the host told is on disk, and so is the daemon's answer to it."""
-        eventually(lambda: host.committed == host.n)
-
-
-@pytest.fixture
-def start_pair(start_daemon: StartDaemon, start_host: StartHost) -> Any:
-    started: list[Pair] = []
-
-    def start(**sections: str) -> Pair:
-        started.append(Pair(start_daemon, start_host, **sections))
-        return started[-1]
-
-    yield start
-    for pair in started:
-        pair.close()
-
-
-@pytest.fixture
-def pair(start_pair: Callable[..., Pair]) -> Pair:
-    return start_pair()
-
-
-def meanwhile(ask: Callable[[], Any]) -> Callable[[], Any]:
-    """The request is under way; what comes of it, when it is asked for."""
-    got: list[Any] = []
-
-    def do() -> None:
-        try:
-            got.append(ask())
-        except Exception as error:
-            got.append(error)
-
-    thread = threading.Thread(target=do, daemon=True)
-    thread.start()
-
-    def result() -> Any:
-        thread.join(60)
-        assert got, "no answer came"
-        if isinstance(got[0], Exception):
-            raise got[0]
-        return got[0]
-
-    return result
-
-
-def attempt(host: ScriptedHost, call: str, number: int = 1, timeslot: int = 1) -> str:
-    """The host sends SETUP; its token."""
-    token = f"{host.name}/{host.start}/{100 + number}"
-    said = wire.Attempted(attempt=number, called=Party(number="2001"), calling=Party(), bearer=Bearer())
-    host.say("call.attempt", said, span=host.spans[0], timeslot=timeslot, call=call, token=token)
-    return token
-
-
-def record(host: ScriptedHost, number: int, cause: int = 34, **changed: Any) -> wire.Ended:
-    setup = Message(name="SETUP", sent=True, utc_ns=number, monotonic_ns=number, cause=0, location="")
-    fields: dict[str, Any] = {
-        "direction": "outgoing", "called": Party(number="2001"), "calling": Party(), "bearer": Bearer(),
-        "span": host.spans[0], "timeslot": 1, "attempt": number, "cause": cause, "location": "user",
-        "cleared_by": "peer", "reason": "", "started_ns": 1, "alerting_ns": 0, "answered_ns": 0, "ended_ns": 2,
-        "duration_ns": 0, "messages": [setup],
-    }  # fmt: skip
-    return wire.Ended(**{**fields, **changed})
-
-
-def unplaced(host: ScriptedHost, call: str, number: int, cause: int = 34, **changed: Any) -> None:
-    host.say("call.unplaced", record(host, number, cause, **changed), span=host.spans[0], timeslot=1, call=call)
-
-
-def full(parameters: object) -> Any:
-    raise NoChannel("every channel is busy", cause=34)
-
-
-# A host that dies.
-
-
-def test_a_host_that_dies_with_a_request_under_way_leaves_it_to_the_next(pair: Pair) -> None:
-    pair.first.held = {"Place": [], "Reserve": []}
-    placing = meanwhile(lambda: pair.core.place(group="both"))
-    call = pair.first.asked("Place").call
-    attempt(pair.first, call)
-    with pair.daemon.client() as other:
-        allocating = meanwhile(lambda: other.allocate(group="both"))
-        pair.first.asked("Reserve")
-        pair.events.wait("call.attempt", call=call)
-        pair.first.close()
-        placed: PlaceReply = placing()
-        assert (placed.call, placed.span) == (call, "east")
-        assert allocating().span == "east"
-    asked = pair.second.asked("Place")
-    assert (asked.call, asked.attempt) == (call, 2)
-    attempt(pair.second, call, 2)
-    eventually(lambda: pair.history(call).attempts == 2)
-    again = pair.start_host("b", "west", start=2)
-    again.end(call, "west", direction="outgoing", cause=41)
-    pair.taken_in(again)
-    assert [(one.call, one.span) for one in pair.core.calls()] == [(call, "east")]
-    assert pair.ended(call) == []
-    assert pair.history(call).state == "open"
-    pair.second.say("call.ended", record(pair.second, 2, 16), span="east", timeslot=1, call=call)
-    pair.events.wait("call.ended", call=call)
-    assert (pair.history(call).cleared_by, pair.history(call).span) == ("peer", "east")
-    pair.daemon.kill()
-    pair.daemon.start()
-    with pair.daemon.client() as client:
-        (row,) = client.history(call=call)
-        assert row.cleared_by == "peer"
-
-
-def test_a_call_that_no_host_is_left_for_fails_by_the_name_of_what_it_is(pair: Pair) -> None:
-    pair.first.held = {"Place": []}
-    pair.second.answers["Place"] = full
-    placing = meanwhile(lambda: pair.core.place(group="both"))
-    call = pair.first.asked("Place").call
-    pair.first.close()
-    with pytest.raises(HostUnavailable, match="line host b is gone"):
-        placing()
-    again = pair.start_host("b", "west", start=2)
-    again.end(call, "west", direction="outgoing", cause=41)
-    pair.events.wait("call.ended", call=call)
-    assert pair.core.calls() == []
-
-
-# A host that has no channel after all.
 
 
 def test_a_call_that_one_host_gives_up_is_placed_on_the_next_unseen(pair: Pair) -> None:
@@ -360,71 +200,3 @@ def test_a_lesser_call_makes_way_only_after_every_host_gave_up(start_pair: Calla
 
 
 # A host that sleeps.
-
-
-def test_a_host_that_does_not_answer_is_passed_over_and_what_it_does_late_is_undone(pair: Pair) -> None:
-    pair.first.held = {"Place": []}
-    placed = pair.core.place(group="both")
-    assert (placed.span, pair.second.asked("Place").call) == ("east", placed.call)
-    assert pair.first.asked("Hangup").call == placed.call
-    # Nobody waits for it a second time.
-    assert pair.core.allocate(group="both").span == "east"
-    assert pair.first.nothing_asked("Reserve")
-    with pytest.raises(HostUnavailable, match="line host b does not answer"):
-        pair.core.allocate(span="west")
-    attempt(pair.second, placed.call)
-    attempt(pair.first, placed.call)
-    pair.first.let_go("Place")
-    pair.first.say("call.ended", record(pair.first, 1, 16), span="west", timeslot=1, call=placed.call)
-    pair.taken_in(pair.first)
-    assert [(one.call, one.span) for one in pair.core.calls()] == [(placed.call, "east")]
-    assert pair.ended(placed.call) == []
-    assert {event.host for event in pair.events.events if event.kind == "call.attempt"} == {"a"}
-    eventually(lambda: pair.core.allocate(group="both").span == "west")
-
-
-def test_a_call_that_the_host_has_told_of_is_placed_however_late_its_answer(pair: Pair) -> None:
-    """Answers keep their order: this one may wait for a card that opens a channel for somebody else."""
-    pair.first.held = {"Place": []}
-    placing = meanwhile(lambda: pair.core.place(group="both"))
-    call = pair.first.asked("Place").call
-    token = attempt(pair.first, call)
-    placed: PlaceReply = placing()
-    assert (placed.call, placed.token, placed.span) == (call, token, "west")
-    pair.first.let_go("Place")
-    assert pair.second.nothing_asked("Place")
-    assert pair.first.nothing_asked("Hangup")
-    assert [one.call for one in pair.core.calls()] == [call]
-
-
-def test_a_lease_that_comes_too_late_is_given_back(pair: Pair) -> None:
-    pair.first.held = {"Reserve": []}
-    assert pair.core.allocate(group="both", open=True).span == "east"
-    pair.first.let_go("Reserve")
-    assert pair.first.asked("Release").token.startswith("b/1/")
-    pair.first.held = {"Reserve": []}
-    with pytest.raises(HostUnavailable, match="does not answer"):
-        pair.core.allocate(span="west")
-    pair.first.let_go("Reserve")
-    pair.first.asked("Release")
-    assert [one.span for one in pair.core.channels() if one.usage == "busy"] == ["east"]
-
-
-def test_a_host_that_does_not_answer_for_long_is_an_alarm_while_it_lasts(pair: Pair) -> None:
-    def listed() -> list[alarms.Alarm]:
-        found = pair.core.call("org.dahdipy.Alarms.List", Empty(), alarms.AlarmList).alarms
-        return [alarm for alarm in found if (alarm.kind, alarm.subject) == ("host", "b")]
-
-    def problem() -> str:
-        found = pair.core.call("org.dahdipy.Hosts.List", Empty(), hosts.HostList).hosts
-        return next(one.problem for one in found if one.name == "b")
-
-    assert listed() == []
-    pair.first.held = {"Commit": []}
-    (alarm,) = eventually(listed)
-    # Half of the group is left.
-    assert (alarm.words, alarm.severity, problem()) == (["SILENT"], "minor", "does not answer")
-    assert "west" in alarm.text
-    pair.first.let_go("Commit")
-    eventually(lambda: not listed())
-    assert problem() == ""
