@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dahdi_py.daemon import views
+from dahdi_py.daemon.circuits import Lease
 from dahdi_py.daemon.inventory import Inventory
 from dahdi_py.wire.messages.events import Event, Snapshot, State
 
@@ -24,6 +25,13 @@ class Changes:
         self._calls: set[str] = set()
         self._tokens: set[str] = set()
         self._disabled: dict[str, str] = {}
+        inventory.on_lease_end = self._lease_ended
+
+    def _lease_ended(self, lease: Lease) -> None:
+        """Not every event that ends a lease names it: after glare a call has no channel any more when it ends."""
+        self._tokens.add(lease.token)
+        if lease.timeslot:
+            self._channels[lease.span, lease.timeslot] = None
 
     def named(self, event: Event) -> None:
         """The event happened: everything it names may be otherwise than before."""

@@ -62,8 +62,12 @@ class Subscriber:
     live: bool = False
     told: Place = (0, 0)
     """The cursor the subscriber knows."""
+    behind: bool = False
+    """It resumes from a daemon before this one, which may have died with changes that nobody can tell of."""
     waiting: MonitorReply | None = None
     """A snapshot that may go out once everything it holds is committed."""
+    waits_for: Place = (0, 0)
+    """The last event of which that is so."""
 
     def fits(self, event: Event) -> bool:
         """Whether the event is later than what the subscriber has and passes the filters; a gap always does."""
@@ -85,7 +89,7 @@ class Subscriber:
         # A filter may let nothing through for so long that a cursor from before would not be kept any more.
         if fitting or self.told[0] != cursor[0] or cursor[1] - self.told[1] >= _CURSOR_EVERY:
             self.told = cursor
-            reply = MonitorReply(cursor=Cursor(epoch=cursor[0], n=cursor[1]), events=fitting)
+            reply = MonitorReply(cursor=_cursor(cursor), events=fitting)
             self.request.reply(reply, continues=True)
 
 
@@ -190,26 +194,35 @@ class Feed:
         client = request.peer.data.number
         if client in self._subscribers:
             raise DahdiPyError("this connection follows events already: open another one")
-        subscriber = Subscriber(request, wants, cursor, self._changes.groups_of, told=cursor)
+        filtered = bool(wants.kinds or wants.span or wants.call or wants.group)
+        behind = 0 < cursor[0] < self.epoch and not filtered
+        subscriber = Subscriber(request, wants, cursor, self._changes.groups_of, told=cursor, behind=behind)
         self._subscribers[client] = subscriber
         self.wanted = True
         if wants.snapshot:
             self._show(subscriber)
             return
-        request.reply(MonitorReply(cursor=Cursor(epoch=cursor[0], n=cursor[1])), continues=True)
+        request.reply(MonitorReply(cursor=_cursor(cursor)), continues=True)
         self._catch_up(subscriber)
 
     def _show(self, subscriber: Subscriber, events: list[Event] | None = None) -> None:
         """The subscriber gets the state as it is now, and what happens from now on, in that order."""
-        cursor = Cursor(epoch=self.epoch, n=self._n)
         subscriber.cursor = (self.epoch, self._n)
+        self._show_also(subscriber, events)
+
+    def _show_also(self, subscriber: Subscriber, events: list[Event] | None = None) -> None:
+        """The subscriber gets the state as it is now as soon as all of it is committed."""
+        cursor = _cursor(subscriber.cursor)
+        subscriber.waits_for, subscriber.behind = (self.epoch, self._n), False
         subscriber.waiting = MonitorReply(cursor=cursor, events=events or [], snapshot=self._changes.snapshot())
         self._begin(subscriber)
 
     def _begin(self, subscriber: Subscriber) -> None:
         """The snapshot that waits goes out, if all it holds is committed."""
-        if subscriber.waiting is not None and self._published >= subscriber.cursor:
-            subscriber.request.reply(subscriber.waiting, continues=True)
+        if subscriber.waiting is not None and self._published >= subscriber.waits_for:
+            # What was published since the snapshot was taken went out already, and is in it.
+            reply = msgspec.structs.replace(subscriber.waiting, cursor=_cursor(subscriber.cursor))
+            subscriber.request.reply(reply, continues=True)
             subscriber.told = subscriber.cursor
             subscriber.waiting = None
             subscriber.live = True
@@ -228,6 +241,8 @@ class Feed:
         place = subscriber.cursor
         if place == self._published:
             subscriber.live = True
+            if subscriber.behind:
+                self._show_also(subscriber)
         elif place > self._published:
             self._gap(subscriber, place)
         elif self._recent and place >= self._before(self._recent[0]):
@@ -290,6 +305,10 @@ class Feed:
         }
         gap = Event(epoch=to[0], n=to[1], utc_ns=time.time_ns(), kind="gap", data=data)
         self._show(subscriber, [gap])
+
+
+def _cursor(place: Place) -> Cursor:
+    return Cursor(epoch=place[0], n=place[1])
 
 
 def _unbroken(after: Place, events: list[Event]) -> list[Event]:

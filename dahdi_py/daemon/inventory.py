@@ -20,6 +20,7 @@ class Inventory:
 
     Attributes:
         on_idle: Told when a channel may have become idle; None while nobody waits for that.
+        on_lease_end: Told of each lease that ends.
         held_until: By span, until when it is held down (UTC, ns), also when that is past.
 
     Synchronization: one thread.
@@ -34,6 +35,7 @@ class Inventory:
         self._by_number: dict[str, Span] = {}
         self._ended_early: set[str] = set()
         self.on_idle: Callable[[], None] | None = None
+        self.on_lease_end: Callable[[Lease], None] = lambda lease: None
         self._idle_since = 0
         grouped = [(group.name, dict(conf.members(group))) for group in conf.groups]
         for one in conf.spans:
@@ -216,6 +218,7 @@ class Inventory:
         lease = self.leases.pop(token, None)
         if lease is None:
             return None
+        self.on_lease_end(lease)
         self.own(lease, None)
         channel = self.channel(lease.span, lease.timeslot)
         if channel is not None and channel.token == token:

@@ -151,6 +151,51 @@ def test_a_group_hears_of_its_own(host: ScriptedHost, start_daemon: StartDaemon)
         listener.close()
 
 
+def test_a_lease_that_ends_with_a_call_that_has_lost_its_channel_is_told_of(
+    daemon: DaemonProcess, host: ScriptedHost
+) -> None:
+    """After glare the end of a call names no channel and no token any more."""
+    events = Listener(daemon.socket)
+    with daemon.client() as client:
+        lease = client.allocate(span="east", timeslot=4)
+        call = client.place("2001", token=lease.token).call
+        said = Attempted(attempt=1, called=Party(number="2001"), calling=Party(), bearer=Bearer())
+        host.say("call.attempt", said, span="east", timeslot=4, call=call, token=lease.token)
+        host.end(call, "east", 0, direction="outgoing", cause=44)
+        events.wait("call.ended", call=call)
+        eventually(lambda: any(lease.token in one.state.ended_leases for one in list(events.events) if one.state))
+    events.close()
+
+
+def test_a_lease_that_nobody_can_tell_the_end_of_is_gone_from_a_mirror_after_a_restart(
+    host: ScriptedHost, start_daemon: StartDaemon
+) -> None:
+    """The daemon alone tells of a lease that is given back; it dies before that is on disk."""
+    daemon = start_daemon()
+    with daemon.client() as client:
+        lease = client.allocate(span="east")
+        before = Listener(daemon.socket, snapshot=True)
+        assert before.snapshot is not None
+        assert [one.token for one in before.snapshot.leases] == [lease.token]
+        cursor = before.cursor
+        before.close()
+        daemon.kill()
+    daemon.start()
+    mirror, filtered = Listener(daemon.socket, after=cursor), Listener(daemon.socket, after=cursor, kinds=["dchannel."])
+    eventually(lambda: mirror.snapshot is not None and mirror.snapshot.leases == [])
+    host.say("dchannel.down", span="east")
+    for listener in (mirror, filtered):
+        listener.wait("dchannel.down")
+        assert "gap" not in listener.kinds()
+    assert filtered.snapshot is None
+    live = Listener(daemon.socket, after=mirror.cursor)
+    host.say("dchannel.up", span="east")
+    live.wait("dchannel.up")
+    assert live.snapshot is None
+    for listener in (mirror, filtered, live):
+        listener.close()
+
+
 def test_a_group_hears_the_same_live_and_from_a_cursor(host: ScriptedHost, start_daemon: StartDaemon) -> None:
     """What was asked through one of two groups of a channel stays that group's when it is over."""
     daemon = start_daemon(more='[[groups]]\nname = "low"\nspans = ["east:1-9"]\n')

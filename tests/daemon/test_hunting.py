@@ -9,7 +9,7 @@ from dahdi_py.errors import NotFound
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import host as wire
 from tests.daemon.pair import Pair, attempt, full, meanwhile, record, unplaced
-from tests.daemon.process import eventually
+from tests.daemon.process import Listener, eventually
 
 OVERFLOW = """
 [[groups]]
@@ -26,11 +26,12 @@ calls_per_minute = 60
 
 
 def test_a_call_that_one_host_gives_up_is_placed_on_the_next_unseen(pair: Pair) -> None:
+    everything = Listener(pair.daemon.socket)
     placed = pair.core.place(group="both", answer_timeout_s=100)
     asked = pair.first.asked("Place")
     assert (asked.elsewhere, asked.attempt) == (True, 1)
     attempt(pair.first, placed.call)
-    attempt(pair.first, placed.call, 2)
+    left = attempt(pair.first, placed.call, 2)
     unplaced(pair.first, placed.call, 2)
     asked = pair.second.asked("Place")
     assert (asked.call, asked.elsewhere, asked.attempt) == (placed.call, True, 3)
@@ -40,6 +41,8 @@ def test_a_call_that_one_host_gives_up_is_placed_on_the_next_unseen(pair: Pair) 
     (up,) = pair.core.calls()
     assert (up.span, up.token, up.phase) == ("east", token, "setup")
     assert [one.span for one in pair.core.channels() if one.usage == "busy"] == ["east"]
+    eventually(lambda: any(left in one.state.ended_leases for one in list(everything.events) if one.state))
+    everything.close()
     pair.second.say("call.answered", wire.Progressed(), span="east", timeslot=1, call=placed.call, token=token)
     pair.second.say("call.ended", record(pair.second, 3, 16), span="east", timeslot=1, call=placed.call)
     pair.events.wait("call.ended", call=placed.call)
