@@ -13,7 +13,10 @@ from tests.daemon.scripted_host import ScriptedHost
 @pytest.mark.parametrize(
     ("does", "says"),
     [
-        ("hangup in-1 17", "org.dahdipy.NotOwner Hangup is for the connection"),
+        (
+            "hangup in-1 17",
+            "org.dahdipy.NotOwner Hangup is for the connection that placed or claimed call in-1 (nobody yet);",
+        ),
         ("decline in-1", "org.dahdipy.NotFound call 'in-1' is not offered to this process"),
     ],
 )

@@ -184,7 +184,8 @@ class CallsApi:
 
 
 def _not_owner(call: Call, operation: str, also: str = "") -> NotOwner:
+    owner = call.owner.label or (f"process {call.owner.pid}" if call.owner.pid else "nobody yet")
     return NotOwner(
-        f"{operation} is for the connection that placed or claimed call {call.call}"
-        f" ({call.owner.label or f'process {call.owner.pid}'}); another one shows its token{also}"
+        f"{operation} is for the connection that placed or claimed call {call.call} ({owner}); another one shows its"
+        f" token{also}"
     )
