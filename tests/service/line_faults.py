@@ -16,6 +16,7 @@ import pytest
 
 from dahdi_py.client import Client, Event
 from dahdi_py.errors import DahdiPyError, OutOfService
+from dahdi_py.wire.messages.performance import Figures
 from tests.service.conversation import Conversation, converse
 from tests.service.deaths import Murmur
 from tests.service.service import Core, Follower, Service, service_used, until
@@ -58,9 +59,31 @@ class Ends:
 
     def figure(self, client: Client, span: str, norm: str, name: str) -> int:
         """What the quarter hour that goes on and the one before it have counted together."""
+        return sum(one.counts.get(name) or 0 for one in self._figures(client, span, norm))
+
+    def available(self, client: Client, span: str, norm: str) -> None:
+        """Its time is available: no outage of before can take seconds back from `UAS` any longer.
+
+        While time is unavailable each second that passes adds to it, and the last good ones are taken back together.
+        """
+
+        def reading() -> tuple[int, int]:
+            figures = self._figures(client, span, norm)
+            return sum(one.seconds for one in figures), sum(one.counts.get("UAS") or 0 for one in figures)
+
+        seconds, lost = reading()
+
+        def passes_well() -> bool:
+            nonlocal seconds, lost
+            before, was_lost = seconds, lost
+            seconds, lost = reading()
+            return seconds > before and lost == was_lost
+
+        until("its time is available", passes_well, lambda: (seconds, lost))
+
+    def _figures(self, client: Client, span: str, norm: str) -> list[Figures]:
         (found,) = client.performance(span, intervals=1, norm=norm, end="near")
-        intervals = [one for one in (found.current, found.previous) if one is not None]
-        return sum(one.figures[0].counts.get(name) or 0 for one in intervals)
+        return [one.figures[0] for one in (found.current, found.previous) if one is not None]
 
 
 def _states(client: Client) -> object:

@@ -146,16 +146,24 @@ def test_f07_a_slipping_line_is_a_warning_and_at_thirty_an_hour_an_alarm(service
 def test_f08_no_call_is_lost_to_bit_errors_and_nobody_is_woken(ends: Ends, line: SimLine) -> None:
     with call_up(ends, heard=False) as (caller, callee, events, _):
         client = caller.client
-        before = {name: ends.figure(client, ends.near, "RFC 4805", name) for name in ("ES", "UAS")}
+
+        def figures() -> dict[str, int]:
+            return {name: ends.figure(client, ends.near, "RFC 4805", name) for name in ("ES", "UAS")}
+
+        def crc_errors() -> int:
+            return client.span(ends.near).counters["crc"] or 0
+
+        ends.available(client, ends.near, "RFC 4805")
+        before, had = figures(), crc_errors()
         line.inject("bit_errors", 1e-5, way="both", seed=8)
         for _ in range(12):
             faults.another_call(ends, caller, callee, events)
+        until("they are seen", lambda: crc_errors() > had)
         line.mend()
         assert events.count("alarm.raised") == 0, [one.data["text"] for one in events.seen if "raised" in one.kind]
         assert events.count("call.ended") == 24
-        until("they are counted", lambda: ends.figure(client, ends.near, "RFC 4805", "ES") > before["ES"])
-        assert ends.figure(client, ends.near, "RFC 4805", "UAS") == before["UAS"]
-        assert (client.span(ends.near).counters["crc"] or 0) > 0
+        until("they are counted", lambda: figures()["ES"] > before["ES"], figures)
+        assert figures()["UAS"] == before["UAS"]
 
 
 def test_f10_a_lost_reference_clock_is_named_with_what_serves_now(ends: Ends) -> None:
