@@ -35,6 +35,53 @@ _FIRST_RETRY_S = 0.01
 _FROM_BEFORE = "a process that had it open when its span came up"
 
 
+class _Opening:
+    """A channel on its way to being leased and open; one that another process holds is passed over.
+
+    An object, not closures that name each other: what a request leaves behind is freed at once, and not by collections
+    of garbage in the middle of others.
+
+    Synchronization: the loop's thread.
+    """
+
+    __slots__ = ("_channels", "_choose", "_done", "_exclusive", "_media", "_owner", "_tried")
+
+    def __init__(
+        self, channels: Channels, choose: Callable[[], BChannel], owner: Any, exclusive: bool,
+        media: Callable[[SpanLine], Media], done: Callable[[Lease | None, DahdiPyError | None], None],
+    ) -> None:  # fmt: skip
+        self._channels = channels
+        self._choose = choose
+        self._owner = owner
+        self._exclusive = exclusive
+        self._media = media
+        self._done = done
+        self._tried: set[BChannel] = set()
+
+    def attempt(self) -> None:
+        try:
+            channel = self._choose()
+            if channel in self._tried:
+                raise ChannelBusy(f"timeslot {channel.timeslot} of span {channel.line.name} is held open", cause=44)
+            self._tried.add(channel)
+            wanted = self._media(channel.line)  # what cannot be is refused before anything is leased
+            lease = self._channels.reserve(channel, self._owner, exclusive=self._exclusive)
+            self._channels.open(lease, partial(self._opened, lease), wanted)
+        except DahdiPyError as error:
+            self._done(None, error)
+
+    def _opened(self, lease: Lease, error: DahdiPyError | None) -> None:
+        if error is None:
+            self._done(lease, None)
+            return
+        if self._channels.leases.holds(lease):
+            self._channels.end(lease)
+        if isinstance(error, DeviceBusy):
+            self.attempt()
+        else:
+            self._done(None, error)
+
+
 class Channels:
     """Every B-channel of the host, and the leases on them.
 
@@ -145,32 +192,7 @@ class Channels:
 
         One that another process holds is passed over.
         """
-        tried: set[BChannel] = set()
-
-        def attempt() -> None:
-            try:
-                channel = choose()
-                if channel in tried:
-                    raise ChannelBusy(f"timeslot {channel.timeslot} of span {channel.line.name} is held open", cause=44)
-                tried.add(channel)
-                wanted = media(channel.line)  # what cannot be is refused before anything is leased
-                lease = self.reserve(channel, owner, exclusive=exclusive)
-                self.open(lease, lambda error: opened(lease, error), wanted)
-            except DahdiPyError as error:
-                done(None, error)
-
-        def opened(lease: Lease, error: DahdiPyError | None) -> None:
-            if error is None:
-                done(lease, None)
-                return
-            if self.leases.holds(lease):
-                self.end(lease)
-            if isinstance(error, DeviceBusy):
-                attempt()
-            else:
-                done(None, error)
-
-        attempt()
+        _Opening(self, choose, owner, exclusive, media, done).attempt()
 
     def move(self, lease: Lease, channel: BChannel, *, emergency: bool = False) -> None:
         """The lease is on that channel; whoever holds it is told.
