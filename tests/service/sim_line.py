@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import cable
 from dahdi_py.wire.messages.sim import LoopRequest, ShowRequest, SimLines
-from tests.service.service import Service
+from tests.service.service import Service, until
 
 _SPAN = """
 [[spans]]
@@ -152,6 +152,19 @@ def paused(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def open_descriptors(pid: int) -> int:
-    """How many descriptors the process has open."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+def open_descriptors(pids: Sequence[int]) -> list[int]:
+    """How many descriptors each process has open."""
+    return [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]
+
+
+def descriptors_at_rest(pids: Sequence[int]) -> list[int]:
+    """How many descriptors each process has open once none of them opens or closes any."""
+    found: list[int] = []
+
+    def stay() -> bool:
+        nonlocal found
+        before, found = found, open_descriptors(pids)
+        return found == before
+
+    until("descriptors stay", stay, lambda: found)
+    return found

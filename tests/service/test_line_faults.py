@@ -19,7 +19,7 @@ from tests.service.conversation import converse
 from tests.service.deaths import Murmur
 from tests.service.line_faults import Ends, alarms_of, call_up, cleared, raised, takes_no_call, told
 from tests.service.service import PATIENCE_S, Core, Follower, Service, running, until
-from tests.service.sim_line import SimLine, configuration, open_descriptors, paused, process_of
+from tests.service.sim_line import SimLine, configuration, descriptors_at_rest, open_descriptors, paused, process_of
 
 
 @pytest.fixture(scope="module")
@@ -251,21 +251,25 @@ def alone(run_dir: Path) -> Iterator[Service]:
         yield service
 
 
+@pytest.mark.usefixtures("uncounted")  # 8 ms are little time to see that a line is down
 def test_f09_a_thousand_flaps_leave_no_alarm_and_no_descriptor_behind(alone: Service) -> None:
     assert alone.daemon is not None
     with spoilt(alone, "e1-user", "e1-network") as (ends, line), Follower(alone) as events, alone.client() as client:
         faults.flaps(ends, 3)
         events.count("")
         events.seen.clear()
-        pids = [*alone.host_pids(), process_of(alone, "sim-card", "sim"), alone.daemon.pid]
-        before = [open_descriptors(pid) for pid in pids]
+        hosts = [host.pid for host in client.hosts()]
+        pids = [*hosts, process_of(alone, "sim-card", "sim"), alone.daemon.pid]
+        # The line's, the follower's two and our own.
+        until("no other client is connected", lambda: client.status().clients == 4, lambda: client.status().clients)
+        before = descriptors_at_rest(pids)
         line.inject("flap", 1000, duration_ms=16, way="both")
         until("they are over", lambda: flaps_left(line) == 0, lambda: flaps_left(line))
         faults.held_down(ends, client, events)
         ends.well()
         red = [event for event in events.seen if event.kind == "alarm.raised" and event.data["words"] == ["RED", "LOS"]]
         assert len(red) >= 1000
-        assert [open_descriptors(pid) for pid in pids] == before
+        until(f"{before} are open", lambda: open_descriptors(pids) == before, lambda: open_descriptors(pids))
 
 
 def test_f11_a_card_pulled_out_ends_its_own_calls_and_no_others(service: Service) -> None:
