@@ -243,7 +243,8 @@ static void take(struct connection *control, struct talk *talks, const char *off
         call);
     if (!(reply = step(control, call)) || !value_of(reply, "token", token))
         return;
-    ask(control, "{\"method\":\"org.dahdipy.Channels.Open\",\"parameters\":{\"token\":\"%s\"}}", token);
+    ask(control,
+        "{\"method\":\"org.dahdipy.Channels.Open\",\"parameters\":{\"token\":\"%s\",\"media\":{\"depth\":32}}}", token);
     if (step(control, call)) {
         strcpy(talk->call, call);
         talk->gone = 0;

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from dahdi_py.client import AsyncChannel, AsyncClient, Cursor, DahdiPyError, Offer
+from dahdi_py.client import AsyncChannel, AsyncClient, Cursor, DahdiPyError, MediaRequest, Offer
 
 NUMBERS = ["2001-2009"]
+# As much audio as may wait: a machine that pauses for a moment drops none.
+MEDIA = MediaRequest(depth=32)
 
 
 class EchoCore:
@@ -47,7 +49,7 @@ class EchoCore:
         try:
             lease = await self.client.claim(offer.call)
             await self.client.alert(offer.call)
-            channel = await self.client.open(lease.token)
+            channel = await self.client.open(lease.token, media=MEDIA)
             self.calls[offer.call] = channel
             asyncio.get_running_loop().add_reader(channel.fileno(), self.echo, offer.call, channel)
             await self.client.answer(offer.call)

@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 
 from dahdi_py.cli.audio import Direction, exchange
-from dahdi_py.client import Channel, Client, Event, EventStream
+from dahdi_py.client import Channel, Client, Event, EventStream, MediaRequest
 from tests.system.foreground import ECHO_CORE, ROOT, Foreground, foreground
 
 EXAMPLES = ROOT / "docs/examples"
+DEEP = MediaRequest(depth=32)
+"""Room for the pauses of a loaded machine."""
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_a_core_in_c_takes_offers_and_follows_events(core_in_c: Path, run_dir: P
                     with client.events(kinds=["call."]) as events:
                         placed = client.place("2150", span="e1-user")
                         next(event for event in events if event.call == placed.call and event.kind == "call.answered")
-                    channel = client.open(placed.token)
+                    channel = client.open(placed.token, media=DEEP)
                     exchange([Direction("there and back", channel.fileno(), channel.fileno(), 8000, 160, 0)], 20)
                     client.hangup(placed.call, cause=cause)
                     channel.close()
@@ -107,7 +109,7 @@ def test_the_echo_core_gives_back_what_it_hears(run_dir: Path) -> None:
             if event.call == placed.call and event.kind in ("call.answered", "call.ended"):
                 assert event.kind == "call.answered"
                 break
-        channel = client.open(placed.token)
+        channel = client.open(placed.token, media=DEEP)
         exchange([Direction("there and back", channel.fileno(), channel.fileno(), 8000, 160, 0)], 20)
         client.hangup(placed.call)
         service.wait_until("ended: normal call clearing")

@@ -15,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from dahdi_py.client import CallRecord, Client, Cursor
+from dahdi_py.client import CallRecord, Client, Cursor, MediaRequest
 from tests.daemon.process import PATIENCE_S
 from tests.system.service import Conversation, Listener, Service, eventually, place_and_answer
+
+DEEP = MediaRequest(chunk=1024, depth=32)
+"""Room for the pauses of a loaded machine: four seconds of audio each way."""
 
 StartService = Callable[..., Service]
 
@@ -39,7 +42,7 @@ def test_a_call_and_its_audio_survive_the_daemons_death(start_service: StartServ
     service = start_service()
     caller, callee = service.client("caller"), service.client("callee")
     call, token, far_call, far_token = place_and_answer(caller, callee, "e1-user")
-    near, far = caller.open(token), callee.open(far_token)
+    near, far = caller.open(token, media=DEEP), callee.open(far_token, media=DEEP)
     host = service.host_pid()
     talk, back = Conversation(near, far, 4), Conversation(far, near, 4)
     talk.halfway()
