@@ -46,6 +46,8 @@ def wait_quiet(*fds: int) -> None:
     """Whatever was queued for the line has been sent and read: on every descriptor only idle octets come."""
     limit = time.monotonic() + PATIENCE_S
     for fd in fds:
+        _drain(fd)  # idle blocks may have waited there for longer than what is still to come
+    for fd in fds:
         heard = set(range(256))
         while heard - _IDLE:
             assert time.monotonic() < limit, f"descriptor {fd} is never quiet"
