@@ -60,9 +60,11 @@ def test_f01_a_cable_out_is_red_at_both_ends_and_the_call_is_kept(ends: Ends) ->
 
 def test_f01_a_call_survives_a_pull_of_five_seconds(ends: Ends, line: SimLine) -> None:
     with call_up(ends) as (caller, _, events, _):
-        line.inject("cut", way="both", duration_ms=5000)
+        line.inject("cut", way="both")
         alarms = [raised(events, span) for span in (ends.near, ends.far)]
         takes_no_call(caller.client, ends.near, ends.far)
+        # It is to be back by itself when that was seen: how long that takes nobody knows.
+        line.inject("cut", way="both", duration_ms=5000)
         for alarm in alarms:
             cleared(events, alarm)
 
@@ -229,11 +231,13 @@ def test_f15_a_loop_left_on_is_an_alarm_ends_by_itself_and_needs_force_on_a_busy
         with pytest.raises(ChannelBusy, match=r"span e1-user: timeslot \d+ is busy"):
             line.loop(ends.near, "payload")
         assert line.state().loop == "none"
-        line.loop(ends.near, "payload", force=True, duration_ms=2000)
+        line.loop(ends.near, "payload", force=True)
         alarm = raised(events, ends.near, "loop")
         assert alarm["words"] == ["LB"]
         assert "left on" in alarm["cause"]
         takes_no_call(caller.client, ends.near)
+        # It is to end by itself when it was seen: how long that takes nobody knows.
+        line.loop(ends.near, "payload", force=True, duration_ms=500)
         cleared(events, alarm)
         ends.well()
 
