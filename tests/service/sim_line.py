@@ -58,6 +58,8 @@ linger_s = 30
 
 [alarms]
 flap_count = {flap_count}
+# Cores come and go with the tests.
+no_core_s = 0
 
 [[cards]]
 name = "sim"

@@ -33,6 +33,10 @@ linger_s = 30
 [calls]
 emergency = ["112"]
 
+[alarms]
+# A core is gone as soon as its call is up.
+no_core_s = 0
+
 [[cards]]
 name = "sim"
 kind = "sim"
