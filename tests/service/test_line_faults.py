@@ -89,6 +89,7 @@ def test_f03_all_ones_point_upstream(ends: Ends, line: SimLine) -> None:
         assert not {"RED", "LOS"} & set(alarm["words"])
         assert "upstream" in alarm["cause"]
         assert alarm["severity"] == "critical"
+        assert raised(events, ends.far, "transmit")["words"] == ["YEL"]
         takes_no_call(caller.client, ends.near, ends.far)
         line.mend()
         cleared(events, alarm)
