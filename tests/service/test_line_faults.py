@@ -140,9 +140,9 @@ def test_f07_a_slipping_line_is_a_warning_and_at_thirty_an_hour_an_alarm(service
         until("it is major", lambda: [one.severity for one in alarms_of(client, near)] == ["major"])
         assert client.span(near).usable == 23, "a slip stops no call"
         faults.another_call(ends, caller, callee, events)
+        until("slip seconds are counted", lambda: ends.figure(client, near, "RFC 4805", "CSS") >= 4)
         line.clock(near, 0, from_line=True)
         line.clock(far, 0, from_line=False)
-        until("slip seconds are counted", lambda: ends.figure(client, near, "RFC 4805", "CSS") >= 4)
         assert [one.words for one in alarms_of(client, near)] == [["SLIPS"]]
 
 
