@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from dahdi_py.client import Client
-from dahdi_py.errors import AllocationError, DahdiPyError, NotFound, StaleToken, Unreachable
+from dahdi_py.errors import AllocationError, DahdiPyError, HostUnavailable, NotFound, StaleToken, Unreachable
 from tests.daemon.process import Client as Plain
 from tests.service.conversation import Conversation, converse
 from tests.service.history import Operation, Result, violations
@@ -25,6 +25,8 @@ BUSY_SPANS = ("t1-user", "t1-network")
 HELD_AT_MOST = 3
 _IDLE = frozenset((0xD5, 0xFF, 0x7F))
 _CHUNK = 1024
+_REFUSED = (AllocationError, HostUnavailable)
+"""Who asks a host that has not answered in time for a channel gets none; what it gives later is given back for them."""
 
 
 class Murmur:
@@ -132,17 +134,22 @@ class Busy:
     def _step(self, client: Plain) -> None:
         dice = self._random.random()
         if dice < 0.05:
-            with suppress(AllocationError, NotFound):  # who serves nobody refuses it at once
-                client.hangup(client.place("9999", span=self._random.choice(BUSY_SPANS)).call)
+            self._place(client)
         elif len(self._held) < HELD_AT_MOST and (not self._held or dice < 0.55):
             invoked = time.monotonic_ns()
-            with suppress(AllocationError):
+            with suppress(*_REFUSED):
                 # One that is not exclusive makes way for an incoming SETUP, and the checker knows of no such moves.
                 reply = client.allocate(span=self._random.choice(BUSY_SPANS), exclusive=True)
                 self._held.append(reply.token)
                 self._write("allocate", reply.token, f"{reply.span}:{reply.timeslot}", invoked, "ok")
         else:
             self._release(client, self._random.choice(self._held))
+
+    def _place(self, client: Plain) -> None:
+        with suppress(*_REFUSED):
+            placed = client.place("9999", span=self._random.choice(BUSY_SPANS))
+            with suppress(NotFound):  # who serves nobody refuses it at once
+                client.hangup(placed.call)
 
     def _release(self, client: Plain, token: str) -> None:
         invoked = time.monotonic_ns()

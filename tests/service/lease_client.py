@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from dahdi_py.errors import AllocationError, DahdiPyError, StaleToken
+from dahdi_py.errors import AllocationError, DahdiPyError, HostUnavailable, StaleToken
 from dahdi_py.wire.blocking import Connection
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import channels as wire
@@ -82,7 +82,10 @@ class LeaseClient:
             token, place = ask()
         except StaleToken:
             result = "stale"
-        except AllocationError:
+        except (AllocationError, HostUnavailable) as error:
+            # A host that has not answered in time may refuse channels, and nothing else.
+            if name != "allocate" and isinstance(error, HostUnavailable):
+                raise
             result = "refused"
         asked = Asked(self.life, name, token, place, invoked, time.monotonic_ns(), result)
         os.write(self.log, encode(asked) + b"\n")
