@@ -13,6 +13,24 @@ def test_a_session_is_commands_with_what_they_print() -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "looks"),
+    [
+        ("dahdi-py", True),
+        ("dahdi-py calls", True),
+        ("dahdi-py spans show 1 --errors", True),
+        ("dahdi-py spans clock", True),
+        ("sleep 2; dahdi-py sim show 3 | grep Far", True),
+        ("dahdi-py calls place 2001 --span 1", False),
+        ("dahdi-py sim clock t1-user 50 --internal", False),
+        ("dahdi-py sim mend 1 | grep Arriving", False),
+        ("dahdi-py spans show 1; dahdi-py spans drain 3", False),
+    ],
+)
+def test_what_may_be_repeated(command: str, looks: bool) -> None:
+    assert Step(command, ()).looks is looks
+
+
+@pytest.mark.parametrize(
     ("shown", "output"),
     [
         ((), []),
