@@ -273,8 +273,9 @@ class Frozen:
 
 def test_a_reclaim_that_takes_too_long_costs_nothing_that_is_owned(desk: Desk) -> None:
     with desk.open():
-        client = Client(desk.path, timeout=0.2)
+        client = Client(desk.path)
         tokens = {client.allocate(group="all", open=False).token for _ in range(3)}
+        client._timeout = 0.2  # not before: who has to wait for a lease is to get it
     frozen = Frozen(desk)
     with desk.open(), client:
         back(client)
@@ -286,9 +287,10 @@ def test_a_reclaim_that_takes_too_long_costs_nothing_that_is_owned(desk: Desk) -
 def test_a_reclaim_that_takes_too_long_costs_the_asyncio_client_nothing(desk: Desk) -> None:
     async def work() -> None:
         with desk.open():
-            client = AsyncClient(desk.path, timeout=0.2)
+            client = AsyncClient(desk.path)
             await client.__aenter__()
             tokens = {(await client.allocate(group="all", open=False)).token for _ in range(3)}
+            client._link._timeout = 0.2  # not before: who has to wait for a lease is to get it
         frozen = Frozen(desk)
         with desk.open():
             await happened(lambda: len(desk.reclaimed()) > 1)  # the first took too long
