@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dahdi_py.client import CallRecord, Client
+from dahdi_py.client import CallRecord, ChannelStatus, Client
 from tests.system.core_process import CoreProcess
 from tests.system.service import Listener, Service, eventually
 
@@ -67,6 +67,10 @@ def active(near: CoreProcess, far: Client) -> tuple[str, str, str]:
     return placed["call"], placed["token"], offer.call
 
 
+def busy(client: Client) -> list[ChannelStatus]:
+    return [one for one in client.channels() if one.usage == "busy"]
+
+
 def test_a_detached_lease_of_a_killed_client_ends_when_it_is_told_to(
     start_service: StartService, start_core: StartCore
 ) -> None:
@@ -77,7 +81,8 @@ def test_a_detached_lease_of_a_killed_client_ends_when_it_is_told_to(
     core.kill()
     events.wait("channel.released", token=bare)
     with service.client() as client:
-        (left,) = [one for one in client.channels() if one.usage == "busy"]
+        eventually(lambda: len(busy(client)) == 1)
+        (left,) = busy(client)
         assert (left.token, left.orphaned, left.owner and left.owner.label) == (kept, False, "short")
     events.close()
     service.daemon.kill()
