@@ -151,6 +151,7 @@ def test_a_t1_alarm_ends_ten_seconds_after_its_line_is_good_and_calls_do_not_wai
     with service.client() as client:
         card.pull("3")
         raised = told(events, "alarm.raised", kind="span")
+        joined_ns = time.time_ns()
         card.join("3", "4")
         clearing = told(events, "alarm.changed", id=raised.data["id"], state="clearing")
         assert clearing.data["severity"] == "warning"
@@ -158,8 +159,8 @@ def test_a_t1_alarm_ends_ten_seconds_after_its_line_is_good_and_calls_do_not_wai
         assert client.span("t1-user").usable == 23
         assert "clearing" in command(service, "alarms").stdout
         cleared = told(events, "alarm.cleared", id=raised.data["id"])
-        # The event comes a moment after the instant from which the ten seconds count.
-        assert cleared.data["cleared_ns"] - clearing.utc_ns > 9.9 * 10**9
+        # Events come a moment after the instant from which the ten seconds count, and the cable before it.
+        assert cleared.data["cleared_ns"] - joined_ns > 9.99 * 10**9
     events.close()
 
 
