@@ -195,7 +195,8 @@ def test_more_unanswered_calls_than_may_be_are_read_later(run_dir: Path) -> None
 
 
 def test_who_floods_waits_for_everybody_elses_turn(run_dir: Path) -> None:
-    limits = Limits(at_a_turn=4, under_way=1000, under_way_of_user=1000)
+    # Turns end by count alone: one that a busy machine ends by time lets more of the flood pass.
+    limits = Limits(at_a_turn=4, turn_s=PATIENCE_S, under_way=1000, under_way_of_user=1000)
     with serving(run_dir / "s", limits=limits) as service, raw(service.path) as flood, raw(service.path) as calm:
 
         def both_at_once() -> None:
@@ -213,7 +214,8 @@ def test_who_floods_waits_for_everybody_elses_turn(run_dir: Path) -> None:
 
 
 def test_many_who_flood_delay_others_hardly_more_than_one(run_dir: Path) -> None:
-    limits = Limits(at_a_turn=8, under_way=1000, under_way_of_user=1000)
+    # Turns end by count alone: one that a busy machine ends by time lets more of the floods pass.
+    limits = Limits(at_a_turn=8, turn_s=PATIENCE_S, under_way=1000, under_way_of_user=1000)
     with serving(run_dir / "s", limits=limits) as service, ExitStack() as held:
         floods = [held.enter_context(raw(service.path)) for _ in range(8)]
         calm = held.enter_context(raw(service.path))
