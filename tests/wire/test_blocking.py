@@ -128,6 +128,7 @@ def test_a_late_error_is_swallowed(service: Service) -> None:
             connection.call("org.dahdipy.Test.Fail", None, Empty)
         service.run(service.answer_later)
         wait_for(lambda: not connection.settle())
+        connection.timeout = PATIENCE_S
         assert connection.call("org.dahdipy.Test.Echo", Echo(text="b"), Echoed).text == "b"
 
 

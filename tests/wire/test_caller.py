@@ -42,6 +42,12 @@ class Answers:
         return self.got
 
 
+async def answer_later(service: Service, count: int) -> None:
+    """What so many asked is answered: the service may read it only after the caller has given up."""
+    await asyncio.to_thread(wait_for, lambda: len(service.later) == count)
+    await asyncio.to_thread(service.run, service.answer_later)
+
+
 @pytest.fixture
 def service(run_dir: Path) -> Iterator[Service]:
     with serving(run_dir / "s") as service:
@@ -100,7 +106,7 @@ def test_a_late_answer_is_swallowed_and_the_order_kept(service: Service) -> None
         assert reply is None
         assert isinstance(error, Timeout)
         assert "Test.Later" in str(error)
-        await asyncio.to_thread(service.run, service.answer_later)
+        await answer_later(service, 1)
         _, (reply, _, error) = await answers.wait(2)
         assert reply.text == "patient"
         assert error is None
@@ -118,7 +124,7 @@ def test_who_wants_a_late_answer_gets_it_or_the_end_of_the_connection(service: S
             request = Echo(text=text)
             caller.call("org.dahdipy.Test.Later", request, Echoed, answers.take, timeout=0.05, late=late.take)
         assert all(isinstance(error, Timeout) for _, _, error in await answers.wait(2))
-        await asyncio.to_thread(service.run, service.answer_later)
+        await answer_later(service, 2)
         assert (await late.wait(1))[0][0].text == "a"
         caller.close()
         assert len(late.got) == 2
@@ -268,10 +274,11 @@ def test_descriptors_of_an_unwanted_answer_are_closed(service: Service) -> None:
         caller.call("org.dahdipy.Test.Later", Echo(text="a"), Echoed, answers.take, timeout=0.01)
         caller.call("org.dahdipy.Test.Pipe", None, Count, answers.take)  # not the type that comes
         await answers.wait(2)
-        await asyncio.to_thread(service.run, service.answer_later)
+        await answer_later(service, 1)
         await answers.wait(3)
         assert isinstance(answers.got[2][2], ProtocolError)
-        assert open_descriptors() == before
+        # The server closes its own copies once they are sent.
+        await asyncio.to_thread(wait_for, lambda: open_descriptors() == before)
         caller.close()
 
     run(work)
