@@ -19,7 +19,7 @@ from dahdi_py.wire.framing import format_call, parse_reply
 from dahdi_py.wire.interface import Empty
 from dahdi_py.wire.messages import card as messages
 from tests.backends.rig import usual_line
-from tests.backends.traffic import exchange, next_block, send_block, wait_readable
+from tests.backends.traffic import CHUNK, exchange, next_block, send_block, wait_readable
 from tests.simcard.process import PATIENCE_S, PROGRAM, CardProcess
 from tests.wire.waiting import wait_for
 
@@ -54,7 +54,8 @@ def link(card: CardProcess) -> Iterator[CardLink]:
 
 
 def open_timeslot(backend: SimBackend, port: str, timeslot: int = 1) -> int:
-    return backend.open_timeslot(port, Timeslot(timeslot), Media(Law.ALAW))[0]
+    """Seconds deep, so that a pause of ours loses nothing."""
+    return backend.open_timeslot(port, Timeslot(timeslot), Media(Law.ALAW, chunk=CHUNK, depth=32))[0]
 
 
 def test_the_card_says_who_it_is(card: CardProcess, link: CardLink) -> None:
