@@ -115,7 +115,8 @@ def test_t310_and_t301_end_a_call_that_stands_still(rig: Rig) -> None:
 
 
 def test_a_detached_call_is_cleared_in_time(both: Controller) -> None:
-    both.place("c1", "a", hangup_after_s=1)
+    # The time runs from here on: it has to last until the answer.
+    both.place("c1", "a", hangup_after_s=10)
     other = both.offered()
     both.claim(other)
     both.answer(other)
