@@ -105,7 +105,8 @@ def test_a_lessee_that_does_not_let_go_is_named_and_kept_out(host: Controller) -
     host.release(lease.token)
     releasing = host.wait("channel.state", timeslot=9)
     assert (releasing.data["phase"], releasing.data.get("disabled", "")) == ("releasing", "")
-    with pytest.raises(ChannelBusy):
+    # On a slow machine the two seconds are over by now, and it is quarantined.
+    with pytest.raises((ChannelBusy, OutOfService)):
         host.reserve("a", timeslot=9)
     quarantined = host.wait("channel.state", timeslot=9, disabled="quarantine").data
     assert quarantined["phase"] == "releasing"
