@@ -9,6 +9,7 @@ import pytest
 
 from dahdi_py.core.terms import Disabled
 from dahdi_py.errors import ChannelBusy, NoChannel, OutOfService
+from dahdi_py.ffi import libpri_events as ev
 from dahdi_py.wire.messages import host as m
 from dahdi_py.wire.refusals import InvalidParameter
 from tests.linehost.farend import linked
@@ -81,11 +82,14 @@ def test_an_incoming_call_for_a_locked_channel_gets_another_or_none(rig: Rig) ->
     administer(host, "a", "locked", 5)
     far.setup(5, exclusive=False)
     far.run(0.2)
-    assert host.wait("call.offered").timeslot not in (0, 5)
+    offer = host.wait("call.offered")
+    assert offer.timeslot not in (0, 5)
+    host.claim(offer.call)
     refused = far.setup(5, exclusive=True)
     assert far.ended(refused).cause == 44
-    host.hangup(host.find("call.offered")[0].call)
-    far.run(0.3)
+    host.hangup(offer.call)
+    far.pump.hangup(far.wait(ev.HangupRequest).handle)
+    far.until(lambda: host.find("call.ended", call=offer.call))
     administer(host, "a", "locked", force=True)
     none_left = far.setup(7, exclusive=False)
     assert far.ended(none_left).cause == 34
@@ -118,6 +122,7 @@ def test_an_emergency_call_passes_a_drain_and_stays_when_the_channel_is_locked(h
         host.place("c1", "a")
     placed = host.place("e1", "a", emergency=True)
     host.wait("call.attempt", call="e1")
+    host.claim(host.offered())
     administer(host, "a", "locked", force=True)
     assert [call.call for call in host.snapshot().calls if call.direction == "outgoing"] == ["e1"]
     assert host.channel("a", placed.timeslot).administrative == "shutting_down"
@@ -164,6 +169,7 @@ def test_an_emergency_call_clears_the_youngest_lesser_one_when_nothing_is_free(h
     assert (ended["cause"], ended["cleared_by"]) == (8, "host")
     attempt = host.wait("call.attempt", call="e1")
     assert (attempt.timeslot, attempt.token != "") == (placed.timeslot, True)
+    host.claim(host.offered(30))
     # Another one takes the next; an emergency call is no victim, and the bare lease is none either.
     host.place("e2", "a", emergency=True, preempt=True)
     host.wait("call.attempt", call="e2")

@@ -59,6 +59,7 @@ def test_the_networks_call_wins_glare_and_the_users_moves(user: Line) -> None:
     call, _ = glare(user, 31, ours=False, theirs=False)
     offer = user.host.wait("call.offered")
     assert offer.timeslot == 31
+    user.host.claim(offer.call)
     assert user.host.wait("call.moved", call=call).data["from_timeslot"] == 31
     ring = user.far.wait(ev.Ring)
     user.far.pump.proceeding(ring.handle, 5)
@@ -66,7 +67,6 @@ def test_the_networks_call_wins_glare_and_the_users_moves(user: Line) -> None:
     user.far.run(0.2)
     answered = user.host.wait("call.answered", call=call)
     assert answered.timeslot == 5
-    user.host.claim(offer.call)
     user.host.answer(offer.call)
     assert user.far.wait(ev.Answered).channel == 31
 
@@ -93,11 +93,13 @@ def test_a_call_that_lost_its_channel_has_none_until_the_far_end_names_one(user:
 def test_a_call_that_lost_its_channel_can_be_hung_up(user: Line) -> None:
     call, _ = glare(user, 31, ours=False, theirs=False)
     user.host.wait("call.moved", call=call)
+    offer = user.host.wait("call.offered")
+    assert offer.timeslot == 31
+    user.host.claim(offer.call)
     user.host.hangup(call)
     user.far.until(lambda: user.host.find("call.ended", call=call))
     assert user.host.ended(call)["cleared_by"] == "core"
     assert [channel.timeslot for channel in user.host.snapshot().channels if channel.phase] == [31]
-    assert user.host.wait("call.offered").timeslot == 31
 
 
 # Who has the channel that both asked for, by side, rules, and whether each call would take another one.
