@@ -22,7 +22,7 @@ only some backends can do is asked by `rig.supports`:
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -52,6 +52,9 @@ class Rig(Protocol):
     def lose_card(self) -> None: ...
 
     def return_card(self) -> None: ...
+
+    def still(self) -> AbstractContextManager[None]:
+        """Nothing moves on the line meanwhile, where that can be had."""
 
 
 def usual_line(kind: LineType) -> LineConfig:

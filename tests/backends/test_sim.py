@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,9 @@ class SimRig:
 
     def return_card(self) -> None:
         self.card.start()
+
+    def still(self) -> AbstractContextManager[None]:
+        return self.card.stopped()
 
     def close(self) -> None:
         for backend in (self.backend, *self._others):

@@ -4,7 +4,7 @@
 import os
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
@@ -49,6 +49,10 @@ class KernelRig:
         self.backend.startup(self.ports[1])
 
     lose_card, return_card = cut, join
+
+    def still(self) -> AbstractContextManager[None]:
+        """Nobody holds the kernel's tick."""
+        return nullcontext()
 
     def close(self) -> None:
         self._pair.remove()
