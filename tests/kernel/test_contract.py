@@ -20,6 +20,8 @@ from tests.backends.rig import Rig, await_kind, dchannels, media_of, next_frame,
 from tests.backends.traffic import exchange, send_block
 from tests.kernel.lines import Pair, readable
 
+IN_STEP = b"in step"
+
 
 class KernelRig:
     """Two `loc` spans back to back."""
@@ -114,7 +116,7 @@ class TestKernel(SpanContract, ChannelContract, BridgeContract):
                 for sender, receiver in ((a, b), (b, a)):
                     frame = os.urandom(length)
                     send_block(sender, frame + b"\0\0")
-                    received = next_frame(rig, receiver)
+                    received = next_behind_step(rig, receiver)
                     assert (received[:-2], len(received)) == (frame, length + 2)
 
     def test_frames_keep_their_order(self, rig: Rig) -> None:
@@ -122,7 +124,7 @@ class TestKernel(SpanContract, ChannelContract, BridgeContract):
             frames = [bytes([number]) * 20 for number in range(12)]
             for frame in frames:
                 send_block(a, frame + b"\0\0")
-            assert [next_frame(rig, b)[:-2] for _ in frames] == frames
+            assert [next_behind_step(rig, b)[:-2] for _ in frames] == frames
 
     def test_a_bchannel_carries_frames(self, rig: Rig) -> None:
         with opened(rig, 1, mode=Mode.HDLC) as [(a, b)]:
@@ -133,9 +135,16 @@ class TestKernel(SpanContract, ChannelContract, BridgeContract):
 def in_step(rig: Rig) -> Iterator[tuple[int, int]]:
     """Both D-channels, each of which has heard the other: a frame sent before the first flag was seen is lost."""
     with dchannels(rig) as (a, b):
-        send_until_heard(rig, a, b, b"in step")
-        send_until_heard(rig, b, a, b"in step")
+        send_until_heard(rig, a, b, IN_STEP)
+        send_until_heard(rig, b, a, IN_STEP)
         yield a, b
+
+
+def next_behind_step(rig: Rig, fd: int) -> bytes:
+    """The next frame that is the test's: one that a slow machine took long to carry was sent again, and comes twice."""
+    while (received := next_frame(rig, fd))[:-2] == IN_STEP:
+        pass
+    return received
 
 
 def send_until_heard(rig: Rig, sender: int, receiver: int, frame: bytes) -> None:
