@@ -32,7 +32,14 @@ ports = [LineType(word) for word in sys.argv[2].split(",")]
 cables = [(n, n + 1) for n in range(1, len(ports), 2)]
 main(sys.argv[1], CardSpec(ports, cables), lambda: print("ready", flush=True))
 """
-_HOST = "import sys; from dahdi_py.linehost.main import run; sys.exit(run(*sys.argv[1:4]))"
+_HOST = """
+import sys
+from dataclasses import replace
+from dahdi_py.linehost import main
+if len(sys.argv) > 4:
+    main._LIMITS = replace(main._LIMITS, turn_s=float(sys.argv[4]))
+sys.exit(main.run(*sys.argv[1:4]))
+"""
 
 
 def span(name: str, port: int, host: str = "h", kind: str = "E1", node: str = "network", **more: object) -> str:
@@ -291,8 +298,10 @@ class Rig:
         wait_for(lambda: not process.running() or (path.exists() and _answers(path)))
         return process
 
-    def host(self, name: str = "h") -> Process:
-        process = Process(sys.executable, "-c", _HOST, name, str(self.config), str(self.run), log=self.log)
+    def host(self, name: str = "h", *, turn_s: float | None = None) -> Process:
+        """The host; with `turn_s` a turn of its server ends only then, whatever commands cost on a slow machine."""
+        more = () if turn_s is None else (str(turn_s),)
+        process = Process(sys.executable, "-c", _HOST, name, str(self.config), str(self.run), *more, log=self.log)
         self.processes.append(process)
         path = self.run / "hosts" / f"{name}.sock"
         wait_for(lambda: not process.running() or (path.exists() and _answers(path)))

@@ -37,7 +37,10 @@ class Pipeline:
         self._sock.sendall(format_call(f"org.dahdipy.Host.{method}", parameters))
 
     def ask_at_once(self, **calls: Any) -> None:
-        """The calls, by method, reach the host together: it answers none before it has seen all."""
+        """The calls, by method, reach the host together: it answers none before it has seen all.
+
+        So it is only in one turn of the host's server, which has to be a long one (`Rig.host`).
+        """
         self._sock.sendall(b"".join(format_call(f"org.dahdipy.Host.{name}", each) for name, each in calls.items()))
 
     def reserve(self, count: int, **more: Any) -> None:
@@ -62,11 +65,11 @@ class Pipeline:
 class Stage:
     """A host whose card can be stopped."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, turn_s: float | None = None) -> None:
         rig.configure(pair())
         self.rig = rig
         self.card: Process = rig.card()
-        rig.host()
+        rig.host(turn_s=turn_s)
         self.controller = rig.control()
         self.controller.up("a", "b")
         self.pipeline = Pipeline(self.controller)

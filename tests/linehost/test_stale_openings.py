@@ -7,13 +7,13 @@ from contextlib import closing
 import pytest
 
 from dahdi_py.wire.messages import host as m
-from tests.linehost.rig import Rig, owner, pair
+from tests.linehost.rig import PATIENCE_S, Rig, owner, pair
 from tests.linehost.test_opening import Pipeline, Stage
 
 
 @pytest.fixture
 def stage(rig: Rig) -> Iterator[Stage]:
-    stage = Stage(rig)
+    stage = Stage(rig, turn_s=PATIENCE_S)
     yield stage
     stage.pipeline.close()
 
@@ -58,7 +58,7 @@ def test_no_stranger_is_joined_whose_channel_was_the_one_opened_first(rig: Rig) 
     rig.config.write_text(rig.config.read_text().replace("[[hosts]]", cards, 1))
     rig.card("sim")
     rig.card("more")
-    rig.host()
+    rig.host(turn_s=PATIENCE_S)
     controller = rig.control()
     controller.up("a", "b", "xa", "xb")
     a = controller.reserve("a", timeslot=5)
