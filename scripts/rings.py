@@ -7,6 +7,7 @@ counts. With CI set in the environment, a ring or a test that was skipped for a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -84,11 +85,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """Whatever is left of *process*' group is gone."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    # Also when the leader has ended: what it left behind would disturb the next ring.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def c_sources(*patterns: str) -> list[str]:
@@ -304,7 +306,7 @@ def main(arguments: list[str]) -> int:
         print(f"no such ring: {' '.join(unknown)}; there are {' '.join(known)}", file=sys.stderr)
         return 2
     shutil.rmtree(OUT, ignore_errors=True)
-    (OUT / "coverage").mkdir(parents=True)
+    (OUT / "coverage").mkdir(parents=True, exist_ok=True)
     kernel = KernelRing() if "kernel" in rings else None
     try:
         results = [run(ring) for ring in rings if ring != "kernel"]
