@@ -36,7 +36,7 @@ class Figure:
 
 
 class _Heard:
-    """When each alarm event arrived.
+    """When each event of an alarm arrived that a span's own receiver has raised.
 
     Synchronization: a thread of its own listens; `wait` from the bench's.
     """
@@ -56,7 +56,8 @@ class _Heard:
                 now = time.monotonic()
                 with self._news:
                     for event in reply.events:
-                        if event.data.get("kind") == "span":
+                        # What the far end tells of its own trouble, and that the span flaps, comes besides.
+                        if (event.data.get("kind"), event.data.get("aspect")) == ("span", "receive"):
                             self._arrived[event.kind, event.data["subject"]] = now
                     self._news.notify_all()
 
