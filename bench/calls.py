@@ -119,7 +119,8 @@ def floor_rate(directory: Path, shape: Shape) -> float:
     floor = [program("calls_floor"), str(directory / "card.sock"), f"1-{shape.spans}", str(socket)]
     with _process([*COMMAND, "sim-card", "sim", "--config", str(config)], directory, "card.log"):
         _wait_for(directory / "card.sock")
-        return _run(directory, floor, socket, shape, is_floor=True)[1]
+        _, _, rate = _run(directory, floor, socket, shape, is_floor=True)
+        return rate
 
 
 def measure(repetitions: int) -> list[Figure]:
