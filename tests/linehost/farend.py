@@ -92,7 +92,7 @@ class FarEnd:
         self._write((mine[-1][2] >> 1) + 1 if mine else 0, (theirs[-1][2] >> 1) + 1 if theirs else 0, message)
 
     def by_hand(self, until: Callable[[], bool], answer: Callable[[bytes], bytes]) -> list[bytes]:
-        """Layer 2 by hand from here on, libpri no more: every I frame is acknowledged, and answered if there is one.
+        """Layer 2 by hand from here on, libpri no more: every I frame is acknowledged, and a new one answered.
 
         Returns:
             The Q.931 messages that came.
@@ -108,11 +108,12 @@ class FarEnd:
                 os.write(self.fd, bytes((0x00, 0x01, 0x01, self._received << 1 | 1)) + _FCS)
             if frame[2] & 1:
                 continue
-            if frame[2] >> 1 == self._received:
+            repeated = frame[2] >> 1 != self._received
+            if not repeated:
                 self._received += 1
                 came.append(frame[4:])
             os.write(self.fd, bytes((0x00, 0x01, 0x01, self._received << 1 | frame[3] & 1)) + _FCS)
-            if reply := answer(frame[4:]):
+            if not repeated and (reply := answer(frame[4:])):
                 self._write(frame[3] >> 1, self._received, reply)
         return came
 

@@ -92,7 +92,7 @@ def test_busy(both: Controller) -> None:
 
 
 def test_nobody_answers(both: Controller) -> None:
-    both.place("c1", "a", answer_timeout_s=3)
+    both.place("c1", "a", answer_timeout_s=6)
     other = both.offered()
     both.claim(other)
     both.alert(other)

@@ -101,7 +101,7 @@ def test_calls_and_audio_survive_a_controller_that_is_killed(running: Rig) -> No
 def test_what_happened_without_a_controller_is_told_to_the_next(running: Rig) -> None:
     first = running.control(epoch=1)
     first.up("a", "b")
-    first.place("c1", "a", answer_timeout_s=2)
+    first.place("c1", "a", answer_timeout_s=6)
     other = first.offered()
     first.claim(other)
     first.wait("call.proceeding", call="c1")

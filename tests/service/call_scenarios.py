@@ -99,7 +99,7 @@ class CallScenarios:
                 placed = client.place("2001", span=user)
                 callee.client.hangup(callee.offer().call, cause=17)
                 assert events.wait("call.ended", placed.call).data["cause"] == 17
-                placed = client.place("2001", span=user, answer_timeout_s=3)
+                placed = client.place("2001", span=user, answer_timeout_s=10)
                 offer = callee.offer()
                 callee.client.claim(offer.call)
                 callee.client.alert(offer.call)

@@ -12,6 +12,9 @@ import pytest
 from dahdi_py.client import Client, MediaRequest
 from tests.service.service import Core, Follower, Service, closed_record, running, until
 
+DEEP = MediaRequest(chunk=500, depth=32)
+"""Two seconds of blocks wait before one is missed."""
+
 
 @pytest.fixture
 def service(run_dir: Path) -> Iterator[Service]:
@@ -32,8 +35,7 @@ def test_a_core_that_neither_reads_nor_writes(service: Service) -> None:
         placed = caller.client.place("2001", span="e1-user")
         offer, theirs = callee.answer()
         events.wait("call.answered", placed.call)
-        # Two seconds of blocks wait before one is missed.
-        ours = caller.client.open(placed.token, media=MediaRequest(chunk=500, depth=32))
+        ours = caller.client.open(placed.token, media=DEEP)
         assert caller.client.counters(placed.token).overruns == 0
         until("blocks are missed", lambda: min(counted(caller.client, placed.token)) > 3)
         seen = counted(caller.client, placed.token)
@@ -70,7 +72,7 @@ def test_each_lease_counts_anew(service: Service) -> None:
         with client.allocate(span="t1-user", timeslot=1) as first:
             until("blocks are missed", lambda: min(counted(client, first.token)) > 3)
             before = counted(client, first.token)
-        with client.allocate(span="t1-user", timeslot=1) as second:
+        with client.allocate(span="t1-user", timeslot=1, media=DEEP) as second:
             assert counted(client, second.token) < before
 
 
