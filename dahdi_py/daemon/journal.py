@@ -116,6 +116,8 @@ class Journal:
         self._begun = 0.0
         self._retry_s = _RETRY_S[0]
         self._idle: list[Callable[[], None]] = []
+        self._then: list[Callable[[], None]] = []  # once what is new is published
+        self._asked: list[Callable[[], None]] = []  # once the batch on its way to disk is
         self._batches: SimpleQueue[Batch | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -159,6 +161,12 @@ class Journal:
         else:
             self._loop.call_soon(self._go_on)
 
+    def when_published(self, call: Callable[[], None]) -> None:
+        """`call` is called once, when what was put so far has been published: on disk, unless that refuses."""
+        self._then.append(call)
+        if not (self._scheduled or self._writing):
+            self._schedule()
+
     def when_idle(self, call: Callable[[], None]) -> None:
         """`call` is called once, when all that was put has been published."""
         self._idle.append(call)
@@ -178,6 +186,7 @@ class Journal:
         """What is new goes to the disk; straight to the subscribers where there is none or it refuses."""
         self._scheduled = False
         batch, self._new = self._new, []
+        self._asked, self._then = self._then, []
         self._complete(batch)
         if self.problem:
             self._publish(batch)
@@ -190,8 +199,14 @@ class Journal:
             self._begun = time.monotonic()
             self._batches.put(batch)
             return
+        self._tell_asked()
         idle, self._idle = self._idle, []
         for call in idle:
+            call()
+
+    def _tell_asked(self) -> None:
+        asked, self._asked = self._asked, []
+        for call in asked:
             call()
 
     def _keep(self, batch: Batch) -> None:
@@ -218,7 +233,8 @@ class Journal:
             self._writing = False
             self._publish(batch)
             self._durable(batch)
-            if self._new and not self._scheduled:
+            self._tell_asked()
+            if (self._new or self._then) and not self._scheduled:
                 self._schedule()
             elif not self._scheduled:
                 self._go_on()
@@ -242,6 +258,7 @@ class Journal:
         if first:
             self._writing = False
             self._publish(batch)
+            self._tell_asked()
             self._go_on()
 
     def _set_problem(self, problem: str) -> None:

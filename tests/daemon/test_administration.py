@@ -158,11 +158,10 @@ def test_states_outlive_the_daemon_and_the_host(
     obedient: ScriptedHost, daemon: DaemonProcess, start_host: StartHost
 ) -> None:
     with daemon.client() as client:
-        administer(client, spans.AdministerRequest(span="east", state="locked", reason="works"))
         administer(client, groups.AdministerRequest(group="both", state="shutting_down", reason="fraud"))
         since = client.call("org.dahdipy.Groups.Get", groups.GroupName(group="both"), groups.GroupReply).group.since_ns
-    obedient.asked("Administer")
-    daemon.stop()
+        administer(client, spans.AdministerRequest(span="east", state="locked", reason="works"))
+    daemon.kill()  # at once: who is told that it is so finds it so
     obedient.close()
     daemon.start()
     again = start_host(start=2)

@@ -154,6 +154,60 @@ def test_without_a_disk_it_is_published_in_order_too() -> None:
     asyncio.run(_in_order(None))
 
 
+async def _asked_for(directory: Path | None) -> None:
+    heard = Heard(directory)
+    heard.journal.open(10**9)
+    known: list[list[int]] = []
+
+    def know() -> None:
+        known.append(list(heard.durable))
+        heard._changed.set()
+
+    heard.journal.when_published(know)
+    await heard.until(lambda: known == [[]])
+    heard.put(1)
+    heard.journal.when_published(know)
+    await asyncio.sleep(0)  # the first is on its way, the second waits for it
+    heard.put(2)
+    heard.journal.when_published(know)
+    await heard.until(lambda: len(known) == 3)
+    assert known[1][:1] == [1]
+    assert known[2] == [1, 2]
+    heard.journal.close()
+
+
+def test_who_asks_is_told_when_what_was_put_is_durable(tmp_path: Path) -> None:
+    asyncio.run(_asked_for(tmp_path))
+    asyncio.run(_asked_for(None))
+
+
+async def _asked_of_a_full_disk(directory: Path) -> None:
+    heard = Heard(directory)
+    heard.journal.open(10**9)
+    heard.put(1)
+    await heard.until(lambda: heard.durable == [1])
+    blocker = sqlite3.connect(directory / "events.db", isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    known: list[str] = []
+    heard.put(2)
+    heard.journal.when_published(lambda: known.append(heard.journal.problem))
+    await heard.until(lambda: len(known) == 1)
+    heard.put(3)
+    heard.journal.when_published(lambda: known.append(heard.journal.problem))
+    await heard.until(lambda: len(known) == 2)
+    assert all(known)
+    assert heard.published == [1, 2, 3]
+    blocker.execute("COMMIT")
+    blocker.close()
+    await heard.until(lambda: heard.durable == [1, 2, 3])
+    assert len(known) == 2
+    heard.journal.close()
+
+
+def test_nobody_waits_for_a_disk_that_refuses(tmp_path: Path) -> None:
+    asyncio.run(_asked_of_a_full_disk(tmp_path))
+
+
 async def _ledger_alone_refuses(directory: Path) -> None:
     heard = Heard(directory)
     heard.journal.open(10**9)

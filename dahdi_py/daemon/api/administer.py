@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from dahdi_py.daemon import older, views
 from dahdi_py.daemon.administration import LOCKED, SHUTTING_DOWN, UNLOCKED, request_of
+from dahdi_py.daemon.api.beside import answer_kept
 from dahdi_py.daemon.checks import check_text, refuse_parameter
 from dahdi_py.daemon.circuits import Channel
 from dahdi_py.daemon.clients import Client
@@ -123,7 +124,8 @@ class AdministerApi:
         administration = self._control.administration
         stays = administration.stays(one.subject) if one.state == UNLOCKED else []
         busy = administration.busy(one.subject)
-        request.reply(AdministerReply(state=one.state, far_end=far_end, busy=busy, stays=stays))
+        reply = AdministerReply(state=one.state, far_end=far_end, busy=busy, stays=stays)
+        answer_kept(self._control.journal, request, reply)
 
     def _clear_group(self, one: Administered) -> None:
         """What the group carries is being cleared, emergency calls apart."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from dahdi_py.core.alarm_board import Standing
 from dahdi_py.daemon import views
-from dahdi_py.daemon.api.beside import answer_beside
+from dahdi_py.daemon.api.beside import answer_beside, answer_kept
 from dahdi_py.daemon.checks import check_text, refuse_parameter
 from dahdi_py.daemon.control import Control
 from dahdi_py.daemon.who import user_name
@@ -56,13 +56,13 @@ class AlarmsApi:
         """Somebody has seen it."""
         check_text("note", wants.note, _NOTE)
         seen = self._alarms.acknowledge(wants.id, user_name(request.peer.data.uid), wants.note, wants.on)
-        request.reply(alarms.AcknowledgeReply(alarm=views.alarm_record(seen)))
+        answer_kept(self._control.journal, request, alarms.AcknowledgeReply(alarm=views.alarm_record(seen)))
 
     def clear(self, request: Request, wants: alarms.ClearRequest) -> None:
         """An alarm of something past is no more."""
         self._control.past_alarms.clear(wants.kind, wants.subject)
         self._alarms.seen_to(wants.kind, wants.subject, user_name(request.peer.data.uid))
-        request.reply(Empty())
+        answer_kept(self._control.journal, request, Empty())
 
 
 def _past(found: Sequence[Standing]) -> alarms.HistoryReply:
