@@ -43,26 +43,33 @@ class ChannelContract:
     @pytest.mark.parametrize(("chunk", "depth"), [(160, 8), (80, 8), (320, 6)])
     def test_a_descriptor_is_what_its_media_says(self, rig: Rig, chunk: int, depth: int) -> None:
         wanted = media_of(rig, chunk=chunk, depth=depth)
-        fd, given = rig.backend.open_timeslot(rig.ports[0], Timeslot(1), wanted)
-        assert (given.law, given.mode, given.chunk, given.depth) == (wanted.law, wanted.mode, chunk, depth)
-        assert given.medium in ("socket", "kernel")
-        assert [len(next_block(fd)) for _ in range(3)] == [chunk] * 3
-        with rig.still():  # what the line takes while we fill makes room for more
-            taken = fill(fd, bytes(chunk))
-        assert depth - 2 <= taken <= depth + 2
-        os.close(fd)
+        takes = []
+        for _ in range(5):  # what a line takes that cannot be held while we fill makes room for more: never each time
+            fd, given = rig.backend.open_timeslot(rig.ports[0], Timeslot(1), wanted)
+            assert (given.law, given.mode, given.chunk, given.depth) == (wanted.law, wanted.mode, chunk, depth)
+            assert given.medium in ("socket", "kernel")
+            assert [len(next_block(fd)) for _ in range(3)] == [chunk] * 3
+            with rig.still():
+                takes.append(fill(fd, bytes(chunk)))
+            os.close(fd)
+        assert depth - 2 <= min(takes) <= depth + 2, takes
 
     def test_overrun_keeps_the_oldest_blocks(self, rig: Rig) -> None:
         with opened(rig, 1, chunk=160, depth=8) as [(a, b)]:
             quiet = bytes([rig.kind.default_law.idle_octet]) * 160
-            for _ in range(20):  # what queues up at b first
-                send_block(a, quiet)
-            for _ in range(20):
-                send_block(a, MARK)
-            with rig.still():  # what comes while we take was not queued
-                queued = take_all(b)
-            assert 6 <= len(queued) <= 10
-            assert MARK[0] not in b"".join(queued[:8])
+            counts = []
+            for _ in range(5):  # more may come while we take from a line that cannot be held: never each time
+                for _ in range(20):  # what queues up at b first
+                    send_block(a, quiet)
+                for _ in range(20):
+                    send_block(a, MARK)
+                with rig.still():
+                    queued = take_all(b)
+                counts.append(len(queued))
+                assert MARK[0] not in b"".join(queued[:8])
+                while MARK[0] in next_block(b):  # before the next round only idle octets come
+                    pass
+            assert 6 <= min(counts) <= 10, counts
 
     def test_underrun_sends_idle_octets(self, rig: Rig) -> None:
         with opened(rig, 1) as [(a, b)]:
