@@ -247,10 +247,11 @@ class History:
 
     def _add(self, end: End, norm: Norm, settled: Settled, now: int) -> list[Crossing]:
         crossings = []
+        counts = end is End.NEAR and any(settled.counts.values())
         # What waited when the clock was set back is of a time that is still to come: of the total alone.
         for one in self._at(settled.at, total_alone=settled.at > now):
             one.add(end, norm, settled)
-            if end is End.NEAR:
+            if counts:
                 crossings += self._crossings(one, norm, settled)
         return crossings
 
@@ -269,16 +270,15 @@ class History:
 
     def _at(self, at: int, total_alone: bool = False) -> list[Bin]:
         """The bins that a second lies in."""
-        places = ((QUARTER_S, at - at % QUARTER_S), (DAY_S, at - at % DAY_S), (TOTAL, self.state.began))
-        found = []
-        for length, start in places[2:] if total_alone else places:
-            self.changed.add((length, start))
-            one = self.bins.get((length, start))
-            if one is None:
-                one = self.bins[length, start] = Bin(start, length)
-                self._forget(length, {QUARTER_S: QUARTERS, DAY_S: DAYS}.get(length, 0) + 1)
-            found.append(one)
-        return found
+        total = (TOTAL, self.state.began)
+        places = (total,) if total_alone else ((QUARTER_S, at - at % QUARTER_S), (DAY_S, at - at % DAY_S), total)
+        self.changed.update(places)
+        return [self.bins.get(place) or self._begin(*place) for place in places]
+
+    def _begin(self, length: int, start: int) -> Bin:
+        one = self.bins[length, start] = Bin(start, length)
+        self._forget(length, {QUARTER_S: QUARTERS, DAY_S: DAYS}.get(length, 0) + 1)
+        return one
 
     def _forget(self, length: int, kept: int) -> None:
         for start in self.starts(length)[kept:]:
