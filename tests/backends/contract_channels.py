@@ -59,7 +59,7 @@ class ChannelContract:
             quiet = bytes([rig.kind.default_law.idle_octet]) * 160
             counts = []
             for _ in range(3):  # more may come while we take from a line that cannot be held: never each time
-                for _ in range(40):  # what queues up at b first, and would though a line that stood still lost half of it
+                for _ in range(40):  # what queues up at b first, also when a line that stood still lost half of it
                     send_block(a, quiet)
                 for _ in range(20):
                     send_block(a, MARK)
