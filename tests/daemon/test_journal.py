@@ -7,7 +7,7 @@ import os
 import resource
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -130,6 +130,15 @@ class Heard:
                 self._changed.clear()
 
 
+@contextlib.contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """A writer holds the file: SQLite refuses after its busy timeout, as it would on a full disk."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        yield
+        holder.execute("COMMIT")
+
+
 async def _in_order(directory: Path | None) -> None:
     heard = Heard(directory)
     heard.journal.open(10**9)
@@ -186,19 +195,16 @@ async def _asked_of_a_full_disk(directory: Path) -> None:
     heard.journal.open(10**9)
     heard.put(1)
     await heard.until(lambda: heard.durable == [1])
-    blocker = sqlite3.connect(directory / "events.db", isolation_level=None)
-    blocker.execute("BEGIN EXCLUSIVE")
-    known: list[str] = []
-    heard.put(2)
-    heard.journal.when_published(lambda: known.append(heard.journal.problem))
-    await heard.until(lambda: len(known) == 1)
-    heard.put(3)
-    heard.journal.when_published(lambda: known.append(heard.journal.problem))
-    await heard.until(lambda: len(known) == 2)
-    assert all(known)
-    assert heard.published == [1, 2, 3]
-    blocker.execute("COMMIT")
-    blocker.close()
+    with refusing(directory / "events.db"):
+        known: list[str] = []
+        heard.put(2)
+        heard.journal.when_published(lambda: known.append(heard.journal.problem))
+        await heard.until(lambda: len(known) == 1)
+        heard.put(3)
+        heard.journal.when_published(lambda: known.append(heard.journal.problem))
+        await heard.until(lambda: len(known) == 2)
+        assert all(known)
+        assert heard.published == [1, 2, 3]
     await heard.until(lambda: heard.durable == [1, 2, 3])
     assert len(known) == 2
     heard.journal.close()
@@ -213,17 +219,14 @@ async def _ledger_alone_refuses(directory: Path) -> None:
     heard.journal.open(10**9)
     heard.put(1)
     await heard.until(lambda: heard.durable == [1])
-    blocker = sqlite3.connect(directory / "ledger.db", isolation_level=None)
-    blocker.execute("BEGIN EXCLUSIVE")
-    who = AuditEntry(utc_ns=1, pid=2, uid=3, label="", action="place", subject="c", outcome="ok", reason="")
-    event = Event(epoch=1, n=2, utc_ns=0, kind="x")
-    heard.journal.put(Item(event, opened(), ("a", 1, 2), noted=Noted(who)))
-    await heard.until(lambda: bool(heard.journal.problem))
-    assert heard.published == [1, 2]
-    heard.journal._try_again()
-    await heard.until(lambda: heard.journal.waiting == 1)
-    blocker.execute("COMMIT")
-    blocker.close()
+    with refusing(directory / "ledger.db"):
+        who = AuditEntry(utc_ns=1, pid=2, uid=3, label="", action="place", subject="c", outcome="ok", reason="")
+        event = Event(epoch=1, n=2, utc_ns=0, kind="x")
+        heard.journal.put(Item(event, opened(), ("a", 1, 2), noted=Noted(who)))
+        await heard.until(lambda: bool(heard.journal.problem))
+        assert heard.published == [1, 2]
+        heard.journal._try_again()
+        await heard.until(lambda: heard.journal.waiting == 1)
     await heard.until(lambda: not heard.journal.problem)
     heard.journal.close()
 
@@ -281,21 +284,17 @@ async def _refused_and_back(directory: Path) -> None:
     heard.journal.open(10**9)
     heard.put(1)
     await heard.until(lambda: heard.durable == [1])
-    # A writer that holds the file: SQLite refuses after its busy timeout, as it would on a full disk.
-    blocker = sqlite3.connect(directory / "events.db", isolation_level=None)
-    blocker.execute("BEGIN EXCLUSIVE")
-    heard.put(2, 3)
-    await heard.until(lambda: bool(heard.journal.problem))
-    heard.put(4)
-    history = History(thresholds({}, {}))
-    for at in range(1_795_600_800, 1_795_600_900):
-        history.feed(Second(at=at, counts={"crc": 1}), LineKind.E1_CRC)
-        heard.journal.put(Item(None, source=("a", 1, 4), counted=changes("c", history)))
-    await heard.until(lambda: heard.published == [1, 2, 3, 4])
-    assert heard.durable == [1]
-    await heard.until(lambda: heard.journal.waiting == 103)
-    blocker.execute("COMMIT")
-    blocker.close()
+    with refusing(directory / "events.db"):
+        heard.put(2, 3)
+        await heard.until(lambda: bool(heard.journal.problem))
+        heard.put(4)
+        history = History(thresholds({}, {}))
+        for at in range(1_795_600_800, 1_795_600_900):
+            history.feed(Second(at=at, counts={"crc": 1}), LineKind.E1_CRC)
+            heard.journal.put(Item(None, source=("a", 1, 4), counted=changes("c", history)))
+        await heard.until(lambda: heard.published == [1, 2, 3, 4])
+        assert heard.durable == [1]
+        await heard.until(lambda: heard.journal.waiting == 103)
     await heard.until(lambda: heard.durable == [1, 2, 3, 4])
     await heard.until(lambda: not heard.journal.problem)
     heard.put(5)
